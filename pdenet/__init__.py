@@ -1,0 +1,1 @@
+"""Neural solvers for partial differential equations."""
