@@ -1,1 +1,50 @@
-"""Room under construction."""
+"""Networks from coordinates to fields, and what is put around them.
+
+Everything is written in torch functions on the last axis, so that truncated series
+(:mod:`pdenet.jets`) pass through as tensors do.
+"""
+
+from torch import nn
+
+from pdenet.networks.activations import ACTIVATIONS, ActivationName, find_activation
+from pdenet.networks.build import build_network, field_columns
+from pdenet.networks.embeddings import PeriodicEmbedding, RandomFourierEmbedding
+from pdenet.networks.fourier_features import FourierFeatures
+from pdenet.networks.hard import HardConstraint
+from pdenet.networks.layers import FactorizedLinear, dense, glorot
+from pdenet.networks.mlp import MLP
+from pdenet.networks.modified_mlp import ModifiedMLP
+from pdenet.networks.pirate_net import PirateNet
+from pdenet.networks.scaling import Affine
+from pdenet.networks.separate import Separate
+from pdenet.networks.siren import SIREN
+
+NETWORKS: dict[str, type[nn.Module]] = {
+    "mlp": MLP,
+    "modified-mlp": ModifiedMLP,
+    "pirate-net": PirateNet,
+    "fourier-features": FourierFeatures,
+    "siren": SIREN,
+}
+
+__all__ = [
+    "ACTIVATIONS",
+    "MLP",
+    "NETWORKS",
+    "SIREN",
+    "ActivationName",
+    "Affine",
+    "FactorizedLinear",
+    "FourierFeatures",
+    "HardConstraint",
+    "ModifiedMLP",
+    "PeriodicEmbedding",
+    "PirateNet",
+    "RandomFourierEmbedding",
+    "Separate",
+    "build_network",
+    "dense",
+    "field_columns",
+    "find_activation",
+    "glorot",
+]

@@ -1,0 +1,239 @@
+"""The assembly: coordinates -> scaling -> periodic embedding -> core -> scaling -> fields."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from pdenet.networks.embeddings import PeriodicEmbedding
+from pdenet.networks.mlp import MLP
+from pdenet.networks.scaling import Affine
+from pdenet.networks.separate import Separate
+
+Shapes = Mapping[str, tuple[int, ...]]
+Factory = Callable[[int, int], nn.Module]
+
+
+def field_columns(fields: Shapes) -> dict[str, slice]:
+    """Output columns of each field: fields in their order, tensors flattened by rows.
+
+    Args:
+        fields: Shape by field; () for a scalar.
+
+    Returns:
+        A slice of the output columns by field.
+
+    Example:
+        >>> field_columns({"v": (2,), "p": ()})
+        {'v': slice(0, 2, None), 'p': slice(2, 3, None)}
+    """
+    ends = list(itertools.accumulate((math.prod(s) for s in fields.values()), initial=0))
+    return {
+        name: slice(a, b) for name, (a, b) in zip(fields, itertools.pairwise(ends), strict=True)
+    }
+
+
+def build_network(
+    network: nn.Module | Factory = MLP,
+    *,
+    coordinates: Sequence[str],
+    fields: Shapes,
+    bounds: Mapping[str, tuple[float, float]],
+    periodic: Mapping[str, float] | None = None,
+    harmonics: int = 3,
+    separate: bool = False,
+    scale: Mapping[str, float] | None = None,
+    mean: Mapping[str, float] | None = None,
+    seed: int | None = None,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str | None = None,
+) -> nn.Module:
+    """A network from coordinates to fields.
+
+    A factory ``(inputs, outputs) -> module`` builds the core; scalings and periodic embedding are
+    put around it. A module is taken as it is: it sees raw coordinates and returns raw fields.
+
+    Args:
+        network: A factory such as :class:`MLP` or ``functools.partial(MLP, width=64)``, or a
+            module that maps (n, coordinates) to (n, outputs).
+        coordinates: Names of the input columns.
+        fields: Shape by field; see :func:`field_columns` for the order of the outputs.
+        bounds: Lower and upper bound by coordinate, scaled to [-1, 1].
+        periodic: Period by coordinate, in the coordinate's units; exact, all derivatives included.
+        harmonics: Waves per periodic coordinate.
+        separate: Whether each field has a core of its own.
+        scale: Typical size by field, 1 where absent; outputs are multiplied by it.
+        mean: Typical value by field, 0 where absent; added to the outputs.
+        seed: Seed of a factory's draws, also of a user's own; torch's generator if None.
+        dtype: Type of parameters and buffers; the default dtype if None.
+        device: Device of parameters and buffers; the default device if None.
+
+    Returns:
+        Maps (..., coordinates) to (..., outputs). Built from a factory it is an ``nn.Sequential``
+        with parts ``scaling``, ``periodic``, ``core``, ``output``, the needed ones of them.
+
+    Raises:
+        ValueError: Bounds or names do not fit, a module is combined with parts that only a factory
+            can take, or the sizes of a module or of a factory's product are wrong.
+    """
+    coordinates, periodic = tuple(coordinates), dict(periodic or {})
+    scale, mean = dict(scale or {}), dict(mean or {})
+    _check_names(coordinates, fields, bounds, periodic, {**scale, **mean})
+    if isinstance(network, nn.Module):
+        _check_plain(periodic, separate or bool(scale) or bool(mean))
+        built = network.to(device=device, dtype=dtype)
+        _dry_run(built, len(coordinates), _outputs(fields), coordinates)
+        return built
+    dtype = dtype or torch.get_default_dtype()
+    with _seeded(seed), _default_dtype(dtype):
+        parts = _before(coordinates, bounds, periodic, harmonics)
+        inputs = parts["periodic"].outputs if periodic else len(coordinates)
+        parts["core"] = _core(network, inputs, fields, separate)
+        if scale or mean:
+            parts["output"] = _after(fields, scale, mean)
+    return nn.Sequential(parts).to(device=device, dtype=dtype)
+
+
+def _outputs(fields: Shapes) -> int:
+    return sum(math.prod(shape) for shape in fields.values())
+
+
+def _before(
+    coordinates: tuple[str, ...],
+    bounds: Mapping[str, tuple[float, float]],
+    periodic: Mapping[str, float],
+    harmonics: int,
+) -> OrderedDict[str, nn.Module]:
+    low, high = ([bounds[name][side] for name in coordinates] for side in (0, 1))
+    scaling = Affine.from_bounds(low, high, names=coordinates)
+    parts = OrderedDict[str, nn.Module](scaling=scaling)
+    if periodic:
+        columns = {coordinates.index(name): name for name in periodic}
+        # Units of the scaled column, in which the whole domain is 2 long.
+        periods = {i: 2 * periodic[n] / (high[i] - low[i]) for i, n in columns.items()}
+        parts["periodic"] = PeriodicEmbedding(len(coordinates), periods, harmonics)
+    return parts
+
+
+def _core(factory: Factory, inputs: int, fields: Shapes, separate: bool) -> nn.Module:
+    sizes = [math.prod(s) for s in fields.values()] if separate else [_outputs(fields)]
+    cores = []
+    for outputs in sizes:
+        core = factory(inputs, outputs)
+        if not isinstance(core, nn.Module):
+            raise ValueError(
+                f"The network factory {factory!r} returned {core!r}; it should take (inputs, "
+                "outputs) and return an nn.Module."
+            )
+        _dry_run(core, inputs, outputs, ())
+        cores.append(core)
+    return Separate(cores) if separate else cores[0]
+
+
+def _after(fields: Shapes, scale: Mapping[str, float], mean: Mapping[str, float]) -> Affine:
+    def columns(values: Mapping[str, float], default: float) -> list[float]:
+        return [
+            float(values.get(name, default))
+            for name, shape in fields.items()
+            for _ in range(math.prod(shape))
+        ]
+
+    return Affine(columns(scale, 1.0), columns(mean, 0.0))
+
+
+def _check_names(
+    coordinates: tuple[str, ...],
+    fields: Shapes,
+    bounds: Mapping[str, tuple[float, float]],
+    periodic: Mapping[str, float],
+    scaled: Mapping[str, float],
+) -> None:
+    missing = [name for name in coordinates if name not in bounds]
+    if missing or not coordinates or not fields:
+        raise ValueError(
+            f"A network needs coordinates with bounds and fields; got coordinates {coordinates}, "
+            f"fields {tuple(fields)}, no bounds for {missing}."
+        )
+    for kind, names, known in (
+        ("periods", periodic, coordinates),
+        ("scales or means", scaled, tuple(fields)),
+    ):
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise ValueError(f"There are {kind} for {unknown}, but the network knows {known}.")
+
+
+def _check_plain(periodic: Mapping[str, float], scaled: bool) -> None:
+    if not (periodic or scaled):
+        return
+    what = f"periodic coordinates {list(periodic)}" if periodic else "scales or separate networks"
+    raise ValueError(
+        f"A module is used as it is and cannot take {what}. Give a factory (inputs, outputs) -> "
+        "module instead"
+        + (", or impose the periodic conditions softly (hard=False)." if periodic else ".")
+    )
+
+
+def _dry_run(module: nn.Module, inputs: int, outputs: int, coordinates: tuple[str, ...]) -> None:
+    """Refuses a module that does not map (3, inputs) to (3, outputs)."""
+    like = next(itertools.chain(module.parameters(), module.buffers()), torch.zeros(()))
+    x = torch.zeros(3, inputs, dtype=like.dtype, device=like.device)
+    columns = f" ({', '.join(coordinates)})" if coordinates else ""
+    expected = f"(n, {inputs}){columns} to (n, {outputs})"
+    name = type(module).__name__
+    try:
+        with torch.no_grad(), _evaluating(module):
+            y = module(x)
+    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        found = next((m.in_features for m in module.modules() if hasattr(m, "in_features")), None)
+        layer = "" if found is None else f" Its first layer takes {found} inputs."
+        raise ValueError(
+            f"Network {name} should map {expected}, but fails on {inputs} inputs: {error}.{layer} "
+            "Change its number of inputs."
+        ) from error
+    shape = tuple(y.shape) if isinstance(y, torch.Tensor) else type(y).__name__
+    if shape != (3, outputs):
+        raise ValueError(
+            f"Network {name} should map {expected}, but maps (3, {inputs}) to {shape}. "
+            f"Give it {outputs} outputs, one column for each scalar component of the fields."
+        )
+
+
+@contextmanager
+def _evaluating(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode, so that a dry run leaves batch statistics and dropout masks alone."""
+    training = {part: part.training for part in module.modules()}
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, mode in training.items():
+            part.training = mode
+
+
+@contextmanager
+def _seeded(seed: int | None) -> Iterator[None]:
+    """Torch's generators at a seed, and where they were afterwards."""
+    if seed is None:
+        yield
+        return
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    """Parts are built in their final type: a constant such as pi / 3 keeps all its digits."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
