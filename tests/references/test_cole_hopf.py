@@ -29,9 +29,9 @@ def gauss_hermite(x: Tensor, t: Tensor, nu: float, n: int) -> Tensor:
 def test_agrees_with_gauss_hermite_as_its_nodes_grow():
     x, t = grid(torch.cat([torch.linspace(-1, 1, 41), SHOCK]), torch.tensor([1e-4, 0.1, 0.5, 1.0]))
     u = cole_hopf(NU)(x=x, t=t)["u"]
-    errors = [float((gauss_hermite(x, t, NU, n) - u).abs().max()) for n in (15, 30, 60)]
+    errors = [float((gauss_hermite(x, t, NU, n) - u).abs().max()) for n in (25, 50, 100)]
     # Geometric convergence of the other rule towards ours; hermgauss itself is good to 1e-12.
-    assert errors[0] > 20 * errors[1] > 1e6 * errors[2]
+    assert errors[0] > 1e3 * errors[1] > 1e5 * errors[2]
     assert errors[2] < 1e-12
 
 
