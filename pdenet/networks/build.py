@@ -34,9 +34,8 @@ def field_columns(fields: Shapes) -> dict[str, slice]:
         {'v': slice(0, 2, None), 'p': slice(2, 3, None)}
     """
     ends = list(itertools.accumulate((math.prod(s) for s in fields.values()), initial=0))
-    return {
-        name: slice(a, b) for name, (a, b) in zip(fields, itertools.pairwise(ends), strict=True)
-    }
+    pairs = zip(fields, itertools.pairwise(ends), strict=True)
+    return {name: slice(a, b) for name, (a, b) in pairs}
 
 
 def build_network(
@@ -92,8 +91,7 @@ def build_network(
         return built
     dtype = dtype or torch.get_default_dtype()
     with _seeded(seed), _default_dtype(dtype):
-        parts = _before(coordinates, bounds, periodic, harmonics)
-        inputs = parts["periodic"].outputs if periodic else len(coordinates)
+        parts, inputs = _before(coordinates, bounds, periodic, harmonics)
         parts["core"] = _core(network, inputs, fields, separate)
         if scale or mean:
             parts["output"] = _after(fields, scale, mean)
@@ -109,16 +107,18 @@ def _before(
     bounds: Mapping[str, tuple[float, float]],
     periodic: Mapping[str, float],
     harmonics: int,
-) -> OrderedDict[str, nn.Module]:
+) -> tuple[OrderedDict[str, nn.Module], int]:
     low, high = ([bounds[name][side] for name in coordinates] for side in (0, 1))
     scaling = Affine.from_bounds(low, high, names=coordinates)
     parts = OrderedDict[str, nn.Module](scaling=scaling)
+    inputs = len(coordinates)
     if periodic:
         columns = {coordinates.index(name): name for name in periodic}
         # Units of the scaled column, in which the whole domain is 2 long.
         periods = {i: 2 * periodic[n] / (high[i] - low[i]) for i, n in columns.items()}
-        parts["periodic"] = PeriodicEmbedding(len(coordinates), periods, harmonics)
-    return parts
+        embedding = PeriodicEmbedding(inputs, periods, harmonics)
+        parts["periodic"], inputs = embedding, embedding.outputs
+    return parts, inputs
 
 
 def _core(factory: Factory, inputs: int, fields: Shapes, separate: bool) -> nn.Module:
@@ -181,7 +181,6 @@ def _check_plain(periodic: Mapping[str, float], scaled: bool) -> None:
 
 
 def _dry_run(module: nn.Module, inputs: int, outputs: int, coordinates: tuple[str, ...]) -> None:
-    """Refuses a module that does not map (3, inputs) to (3, outputs)."""
     like = next(itertools.chain(module.parameters(), module.buffers()), torch.zeros(()))
     x = torch.zeros(3, inputs, dtype=like.dtype, device=like.device)
     columns = f" ({', '.join(coordinates)})" if coordinates else ""

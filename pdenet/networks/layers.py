@@ -17,12 +17,12 @@ Draw = Callable[[int, int, torch.Generator | None], tuple[Tensor, Tensor]]
 
 
 def make_generator(seed: int | None) -> torch.Generator | None:
-    """A CPU generator of this seed; None, which stands for torch's own, without a seed."""
+    """Returns a CPU generator of this seed; None, which stands for torch's own, without a seed."""
     return None if seed is None else torch.Generator("cpu").manual_seed(seed)
 
 
 def draw_seed(generator: torch.Generator | None) -> int:
-    """A seed drawn from a generator, for a part that makes a generator of its own."""
+    """Returns a seed drawn from a generator, for a part that makes a generator of its own."""
     return int(torch.randint(2**62, (), generator=generator, device="cpu"))
 
 

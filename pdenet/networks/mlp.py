@@ -1,5 +1,7 @@
 """Multilayer perceptron."""
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from pdenet.networks.activations import ActivationName, find_activation
@@ -44,8 +46,7 @@ class MLP(nn.Module):
         generator = make_generator(seed)
         widths = [inputs, *[width] * depth]
         self.hidden = nn.ModuleList(
-            dense(n, m, generator, factorized=factorized)
-            for n, m in zip(widths[:-1], widths[1:], strict=True)
+            dense(n, m, generator, factorized=factorized) for n, m in pairwise(widths)
         )
         self.last = dense(width, outputs, generator, factorized=factorized)
         self.activation = find_activation(activation)

@@ -71,5 +71,5 @@ class Affine(nn.Module):
         return x * self.scale + self.shift
 
     def extra_repr(self) -> str:
-        """The numbers, for ``print(network)``."""
+        """Returns the numbers, for ``print(network)``."""
         return f"scale={self.scale.tolist()}, shift={self.shift.tolist()}"

@@ -12,8 +12,8 @@ class SIREN(nn.Module):
     r"""Sine layers :math:`\sin(\omega (W x + b))` whose signals keep their variance with depth.
 
     Weights of the first layer are uniform on :math:`\pm 1/n`, later ones on
-    :math:`\pm\sqrt{6/n}/\omega`, for n inputs of the layer. The paper's 30 suits images; derivatives
-    of the output grow like its powers, so solutions of moderate frequency want less.
+    :math:`\pm\sqrt{6/n}/\omega`, for n inputs of the layer. The paper's 30 suits images;
+    derivatives of the output grow like its powers, so solutions of moderate frequency want less.
 
     Args:
         inputs: Number of inputs.
