@@ -1,0 +1,197 @@
+"""Finds problems: by name (:mod:`pdenet.problems`, entry points) or by file path.
+
+A problem is a function with typed keyword parameters, annotated ``-> Problem``. Nothing is
+registered by importing a file: the functions are found by that annotation.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import math
+import pkgutil
+import sys
+import typing
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pdenet.problems
+from pdenet.problem import Problem
+
+ENTRY_POINTS = "pdenet.problems"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A problem that can be built.
+
+    Args:
+        spec: What finds it again: a name, or ``FILE.py:name`` with an absolute path.
+        function: Builds the problem from keyword parameters.
+    """
+
+    spec: str
+    function: Callable[..., Problem]
+
+    @property
+    def name(self) -> str:
+        """The function's name in kebab-case, as on the command line."""
+        return self.function.__name__.replace("_", "-")
+
+    @property
+    def summary(self) -> str:
+        """First line of the docstring of the function, or else of its file."""
+        text = inspect.getdoc(self.function) or inspect.getdoc(inspect.getmodule(self.function))
+        return (text or "").strip().partition("\n")[0]
+
+    @property
+    def parameters(self) -> dict[str, inspect.Parameter]:
+        """The keyword parameters that build it."""
+        return dict(inspect.signature(self.function).parameters)
+
+    def build(self, **parameters: Any) -> Problem:
+        """Builds the problem.
+
+        Args:
+            parameters: Keyword parameters of the function; the others take their defaults.
+
+        Returns:
+            The problem, with its name and all its parameters.
+
+        Raises:
+            ValueError: A parameter is unknown, of the wrong type or not finite, or the problem
+                itself refuses it.
+        """
+        known = self.parameters
+        for name, value in parameters.items():
+            if name not in known:
+                raise ValueError(
+                    f"Problem {self.name!r} has no parameter {name!r}; it has {list(known)}."
+                )
+            _check_parameter(self.name, name, value, known[name])
+        defaults = {n: p.default for n, p in known.items() if p.default is not p.empty}
+        if missing := [n for n in known if n not in {**defaults, **parameters}]:
+            raise ValueError(
+                f"Problem {self.name!r} needs {missing}; give --problem.{missing[0]} VALUE."
+            )
+        problem = self.function(**parameters)
+        if not isinstance(problem, Problem):
+            raise ValueError(
+                f"{self.spec} returned {type(problem).__name__}; a problem function returns Problem."
+            )
+        return problem.named(self.name, {**defaults, **parameters})
+
+
+def entries() -> list[Entry]:
+    """Every problem that has a name, in the order of names."""
+    found = {e.name: e for e in _installed()} | {e.name: e for e in _packaged()}
+    return [found[name] for name in sorted(found)]
+
+
+def find(spec: str) -> Entry:
+    """The problem of a name or a file.
+
+    Args:
+        spec: A name such as ``burgers``, or ``FILE.py``, or ``FILE.py:name``.
+
+    Returns:
+        What builds it.
+
+    Raises:
+        ValueError: There is no such name or file, the file cannot be run, or holds no problem or
+            several.
+    """
+    path, _, name = spec.rpartition(":") if ".py:" in spec else (spec, "", "")
+    if path.endswith(".py"):
+        return _in_file(Path(path), name)
+    known = {e.name: e for e in entries()}
+    if spec in known:
+        return known[spec]
+    close = get_close_matches(spec, known, n=1)
+    hint = f"Did you mean {close[0]!r}? " if close else ""
+    raise ValueError(
+        f"There is no problem {spec!r}. {hint}solve-problem --list shows the names; a file of your "
+        "own is given as FILE.py."
+    )
+
+
+def _packaged() -> Iterator[Entry]:
+    for info in pkgutil.iter_modules(pdenet.problems.__path__):
+        module = importlib.import_module(f"pdenet.problems.{info.name}")
+        for function in _problem_functions(module):
+            yield Entry(function.__name__.replace("_", "-"), function)
+
+
+def _installed() -> Iterator[Entry]:
+    for point in entry_points(group=ENTRY_POINTS):
+        yield Entry(point.name, point.load())
+
+
+def _in_file(path: Path, name: str) -> Entry:
+    if not path.is_file():
+        raise ValueError(f"There is no file {path}; give the path of a Python file with a problem.")
+    functions = {f.__name__.replace("_", "-"): f for f in _problem_functions(_run_file(path))}
+    wanted = name.replace("_", "-")
+    if not functions:
+        raise ValueError(
+            f"{path} holds no problem: write a function with the annotation '-> Problem' that "
+            "returns one."
+        )
+    if name and wanted not in functions:
+        raise ValueError(f"{path} holds no problem {name!r}; it holds {sorted(functions)}.")
+    if not name and len(functions) > 1:
+        raise ValueError(
+            f"{path} holds the problems {sorted(functions)}; choose one as "
+            f"{path}:{min(functions)}."
+        )
+    chosen = wanted or next(iter(functions))
+    return Entry(f"{path.resolve()}:{chosen}", functions[chosen])
+
+
+def _run_file(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"pdenet_user_{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    # Postponed annotations are looked up in sys.modules.
+    sys.modules[module.__name__] = module
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise ValueError(f"{path}, line {error.lineno}: {error.msg}. Correct the file.") from error
+    except Exception as error:
+        raise ValueError(f"{path} cannot be run: {type(error).__name__}: {error}") from error
+    return module
+
+
+def _problem_functions(module: ModuleType) -> list[Callable[..., Problem]]:
+    return [
+        function
+        for _, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__
+        and not function.__name__.startswith("_")
+        and typing.get_type_hints(function).get("return") is Problem
+    ]
+
+
+def _check_parameter(problem: str, name: str, value: Any, parameter: inspect.Parameter) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(
+            f"Parameter {name!r} of problem {problem!r} is {value}; give a finite number."
+        )
+    default = parameter.default
+    numeric = isinstance(default, int | float) and not isinstance(default, bool)
+    if numeric and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise ValueError(
+            f"Parameter {name!r} of problem {problem!r} is {value!r}; give a number such as "
+            f"{default}."
+        )
+    if isinstance(default, int) and numeric and not isinstance(value, int):
+        raise ValueError(
+            f"Parameter {name!r} of problem {problem!r} is {value!r}; give a whole number."
+        )

@@ -1,0 +1,308 @@
+"""A problem as frozen data: a region, fields, and the conditions that they satisfy.
+
+Nothing here knows of networks. Residuals are plain functions whose parameters are names of fields,
+coordinates, normals (``nx``) and unknowns; the names are checked when the problem is built.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from itertools import combinations
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from pdenet.conditions import Condition, Dirichlet, Initial, prescribed_values
+from pdenet.geometry import Domain, Points
+from pdenet.jets import Demand, discover
+
+PROBE_POINTS = 3  # few enough to be free; more than one, so that (n, 1) against (n,) shows
+
+
+class Reference(Protocol):
+    """What a problem's solution is compared with; see :mod:`pdenet.references`."""
+
+    @property
+    def kind(self) -> str:
+        """One of exact, spectral, finite-elements, file."""
+        ...
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the fields that it knows."""
+        ...
+
+    def __call__(self, **coordinates: Tensor) -> dict[str, Tensor]:
+        """Values of its fields, each of shape (n,) or (n, k), at coordinates of shape (n,)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A constant to be found from data, as in an inverse problem.
+
+    Args:
+        start: Value that training starts from.
+        exact: True value, where it is known; for errors only, training never sees it.
+
+    Raises:
+        ValueError: A value is not finite.
+    """
+
+    start: float
+    exact: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("start", self.start), ("exact", self.exact)):
+            if value is not None and not math.isfinite(value):
+                raise ValueError(f"Unknown({name}={value}) is not finite; give a finite number.")
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A boundary value problem, in any dimension, for any number of fields.
+
+    Args:
+        domain: Region on which the fields live; its coordinates are the networks' inputs.
+        fields: A name (``"u"``), several (``("u", "v", "p")``), or a mapping from name to shape
+            (``{"velocity": 2, "stress": (2, 2), "p": ()}``).
+        conditions: What the fields satisfy, by name: equations, boundary and initial values, data.
+        unknowns: Constants to be found, by name, each a start value or an :class:`Unknown`.
+        reference: Solution to compare with, or None.
+        target: Relative L2 error at which the problem counts as solved, dimensionless.
+        modulo_constant: Fields that the conditions fix up to a constant only (a pressure).
+        source: Where the problem comes from: author, year, equation.
+        name: The problem's name; the catalogue fills it in.
+        parameters: Arguments that built it; the catalogue fills them in.
+
+    Raises:
+        ValueError: Names collide or are unknown, a residual asks for a partial along a coordinate
+            that is not there or returns rows of a wrong shape, data are not finite, two conditions
+            contradict each other, or an option is out of range.
+    """
+
+    domain: Domain
+    fields: str | Sequence[str] | Mapping[str, int | tuple[int, ...]]
+    conditions: Mapping[str, Condition]
+    unknowns: Mapping[str, float | Unknown] = field(default_factory=dict)
+    reference: Reference | None = None
+    target: float = 1e-3
+    modulo_constant: tuple[str, ...] = ()
+    source: str = ""
+    name: str = "problem"
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    demands: Mapping[str, Demand] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._freeze()
+        self._check_names()
+        self._check_references()
+        demands = {n: self._discover(n, c) for n, c in self.conditions.items()}
+        object.__setattr__(self, "demands", MappingProxyType(demands))
+        self._check_contradictions()
+
+    @property
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """Shape of each field: () for a scalar, (k,) for a vector, (k, l) for a tensor."""
+        assert isinstance(self.fields, Mapping)
+        return self.fields  # type: ignore[return-value]
+
+    @property
+    def coordinates(self) -> tuple[str, ...]:
+        """Names of the coordinates, in the order of the networks' inputs."""
+        return self.domain.coordinates
+
+    @property
+    def outputs(self) -> int:
+        """Number of scalar components over all fields: the networks' outputs."""
+        return sum(math.prod(shape) for shape in self.shapes.values())
+
+    def named(self, name: str, parameters: Mapping[str, Any] | None = None) -> Problem:
+        """The same problem under a name, with the parameters that built it."""
+        return replace(self, name=name, parameters=dict(parameters or {}))
+
+    def at_time(self, start: float, end: float, values: Mapping[str, Any] | None = None) -> Problem:
+        """The same problem between two times, from a given state: one window of time marching.
+
+        Args:
+            start: First time of the window.
+            end: Last time of the window.
+            values: Start values by field, as functions of the coordinates; None keeps the
+                problem's own.
+
+        Returns:
+            A problem on the window.
+
+        Raises:
+            ValueError: A condition at the first time is not an :class:`Initial`, so that it is not
+                known what takes its place at a later start.
+        """
+        conditions = {}
+        for name, condition in self.conditions.items():
+            if values is not None and not isinstance(condition, Initial):
+                low, high = condition.on.bounds.get("t", (0.0, 1.0))
+                if low == high == self.domain.bounds["t"][0]:
+                    raise ValueError(
+                        f"Condition {name!r} of problem {self.name!r} holds at the first time but "
+                        "is not an Initial(...): time marching cannot carry it to a later window. "
+                        "Write it as Initial(u=..., rate={'u': ...})."
+                    )
+            conditions[name] = condition.at_time(start, end, values)
+        return replace(self, domain=self.domain.at_time(start, end), conditions=conditions)
+
+    # -- construction ------------------------------------------------------------------------
+
+    def _freeze(self) -> None:
+        unknowns = {
+            n: u if isinstance(u, Unknown) else Unknown(float(u)) for n, u in self.unknowns.items()
+        }
+        frozen = {
+            "fields": MappingProxyType(_field_shapes(self.fields)),
+            "conditions": MappingProxyType(dict(self.conditions)),
+            "unknowns": MappingProxyType(unknowns),
+            "parameters": MappingProxyType(dict(self.parameters)),
+            "modulo_constant": tuple(self.modulo_constant),
+        }
+        for name, value in frozen.items():
+            object.__setattr__(self, name, value)
+
+    def _check_names(self) -> None:
+        if not self.conditions:
+            raise ValueError(f"Problem {self.name!r} has no conditions; give at least its equation.")
+        if not (math.isfinite(self.target) and self.target > 0):
+            raise ValueError(f"target={self.target} must be positive and finite, such as 1e-3.")
+        normals = ["n" + name for name in self.domain.space]
+        seen: dict[str, str] = {}
+        for kind, names in (
+            ("coordinate", self.coordinates),
+            ("normal", normals),
+            ("field", self.shapes),
+            ("unknown", self.unknowns),
+        ):
+            for name in names:
+                if not name.isidentifier():
+                    raise ValueError(f"The {kind} name {name!r} is not a Python identifier.")
+                if name in seen:
+                    raise ValueError(
+                        f"{name!r} names both a {seen[name]} and a {kind} of problem "
+                        f"{self.name!r}; rename one of them."
+                    )
+                seen[name] = kind
+
+    def _check_references(self) -> None:
+        for name in self.modulo_constant:
+            self._require(name, self.shapes, "modulo_constant")
+        for name in self.reference.fields if self.reference is not None else ():
+            self._require(name, {**self.shapes, **self.unknowns}, "The reference")
+
+    def _require(self, name: str, known: Mapping[str, Any], who: str) -> None:
+        if name not in known:
+            raise ValueError(
+                f"{who} of problem {self.name!r} names {name!r}, but there are {sorted(known)}. "
+                + _likely(name, known)
+            )
+
+    def _discover(self, name: str, condition: Condition) -> Demand:
+        """Runs the residual once on a few points: learns its partials, checks names and shapes."""
+        where = f"Condition {name!r} of problem {self.name!r}"
+        if not isinstance(condition, Condition):
+            raise ValueError(
+                f"{where} is a {type(condition).__name__}; wrap the function: "
+                "Condition(residual, on=domain.interior)."
+            )
+        if condition.on.coordinates != self.coordinates:
+            raise ValueError(
+                f"{where} lives on a region with coordinates {condition.on.coordinates}, but the "
+                f"domain has {self.coordinates}; take the region from the domain, such as "
+                "domain.face(x=0)."
+            )
+        points = condition.on.sample(PROBE_POINTS, seed=0)
+        fields = self._fields_for(condition)
+        given = self._given(points)
+        self._check_signature(where, condition, {**fields, **given})
+        _check_data(where, condition, points)
+        try:
+            return discover(
+                condition.residual,
+                fields=fields,
+                coordinates=self.coordinates,
+                space=self.domain.space,
+                given=given,
+            )
+        except (ValueError, AttributeError, TypeError, IndexError, RuntimeError) as error:
+            raise ValueError(f"{where}: {error}") from error
+
+    def _fields_for(self, condition: Condition) -> dict[str, tuple[int, ...]]:
+        partners = {f"{n}_to": s for n, s in self.shapes.items()} if condition.to else {}
+        return {**self.shapes, **partners}
+
+    def _given(self, points: Points) -> dict[str, Tensor]:
+        """Values that a residual may take besides fields and coordinates."""
+        normals = {}
+        if points.normals is not None:
+            normals = {f"n{name}": points[f"n{name}"] for name in points.space}
+        starts = {n: torch.tensor(u.start) for n, u in self.unknowns.items() if isinstance(u, Unknown)}
+        return {**normals, **starts, **points.data}
+
+    def _check_signature(self, where: str, condition: Condition, known: Mapping[str, Any]) -> None:
+        names = {*known, *self.coordinates}
+        for name in inspect.signature(condition.residual).parameters:
+            if name not in names:
+                raise ValueError(
+                    f"{where} asks for {name!r}, but the problem has coordinates "
+                    f"{self.coordinates}, fields {tuple(self.shapes)}, unknowns "
+                    f"{tuple(self.unknowns)}"
+                    + (" and no normals there. " if "n" + name[1:] == name else ". ")
+                    + _likely(name, names)
+                )
+
+    def _check_contradictions(self) -> None:
+        fixed = [(n, c) for n, c in self.conditions.items() if isinstance(c, Dirichlet | Initial)]
+        for (first, a), (second, b) in combinations(fixed, 2):
+            if a.on.label != b.on.label or a.on.bounds != b.on.bounds:
+                continue
+            points = a.on.sample(16, seed=0)
+            for name in a.values.keys() & b.values.keys():
+                mine, theirs = (prescribed_values(c.values[name], points) for c in (a, b))
+                if not torch.allclose(mine, theirs, atol=1e-9):
+                    raise ValueError(
+                        f"Conditions {first!r} and {second!r} of problem {self.name!r} give "
+                        f"{name!r} different values on {a.on.label!r}; remove one of them."
+                    )
+
+
+def _field_shapes(fields: Any) -> dict[str, tuple[int, ...]]:
+    if isinstance(fields, str):
+        return {fields: ()}
+    if not isinstance(fields, Mapping):
+        names = list(fields)
+        if len(set(names)) < len(names):
+            raise ValueError(f"fields={names} names a field twice.")
+        return dict.fromkeys(names, ())
+    shapes = {n: (s,) if isinstance(s, int) else tuple(s) for n, s in fields.items()}
+    for name, shape in shapes.items():
+        if any(not isinstance(k, int) or k < 1 for k in shape) or len(shape) > 2:
+            raise ValueError(
+                f"Field {name!r} has shape {shape}; use () for a scalar, 2 or (2,) for a vector, "
+                "(2, 2) for a tensor."
+            )
+    if not shapes:
+        raise ValueError("A problem needs at least one field, such as fields='u'.")
+    return shapes
+
+
+def _check_data(where: str, condition: Condition, points: Points) -> None:
+    for name, value in condition.values.items():
+        if not torch.isfinite(prescribed_values(value, points)).all():
+            raise ValueError(f"{where} gives {name!r} values that are not finite; check its data.")
+
+
+def _likely(name: str, known: Any) -> str:
+    close = get_close_matches(name, list(known), n=1)
+    return f"Did you mean {close[0]!r}?" if close else "Rename the argument or add it to the problem."

@@ -1,0 +1,246 @@
+"""Problem and network, at points, give rows of residuals: one forward sweep, no graph per partial.
+
+The module maps ``{condition: tensors}`` to ``{condition: rows}``. Conditions on the same points
+share one sweep of the network with the union of their demands.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pdenet.conditions import Condition
+from pdenet.geometry import Points
+from pdenet.jets import Demand, Jet, Layout, Vector, propagate
+from pdenet.problem import Problem, Unknown
+
+Batch = dict[str, Tensor]
+"""What one condition needs at its points: ``x``, for pairs ``x_to``, ``weight``, normals, data."""
+
+CHUNK_BYTES = 2**28  # intermediate channels of one chunk; small enough for any machine
+
+
+@dataclass(frozen=True)
+class _Sweep:
+    """One pass of the network: the conditions that share its points, and the channels they need."""
+
+    conditions: tuple[str, ...]
+    layout: Layout
+    paired: bool
+
+
+class Residuals(nn.Module):
+    """Stacked residual rows of a problem's conditions for one network.
+
+    Args:
+        problem: The problem.
+        model: Maps coordinates (n, d) to all field components (n, m), in the order of
+            ``problem.fields``.
+        imposed: Conditions that the model satisfies by its form; they are left out.
+
+    Raises:
+        ValueError: The model's output does not fit the problem's fields, or a name in ``imposed``
+            is not a condition.
+    """
+
+    def __init__(self, problem: Problem, model: nn.Module, imposed: Collection[str] = ()) -> None:
+        super().__init__()
+        if unknown := set(imposed) - set(problem.conditions):
+            raise ValueError(
+                f"imposed={sorted(unknown)} are not conditions of problem {problem.name!r}; it has "
+                f"{list(problem.conditions)}."
+            )
+        self.problem = problem
+        self.model = model
+        self.conditions: dict[str, Condition] = {
+            n: c for n, c in problem.conditions.items() if n not in imposed
+        }
+        self.unknowns = nn.ParameterDict(
+            {
+                n: nn.Parameter(_like(model, u.start))
+                for n, u in problem.unknowns.items()
+                if isinstance(u, Unknown)
+            }
+        )
+        self.sweeps = tuple(_sweeps(self.conditions, problem.demands))
+        _check_model(problem, model)
+
+    def forward(self, batch: Mapping[str, Batch]) -> dict[str, Tensor]:
+        """Rows of every condition.
+
+        Args:
+            batch: Tensors of each condition, from :func:`tensors`; conditions on the same region
+                have the same points.
+
+        Returns:
+            Rows by condition, shape (n,), or (n, k) for k equations at a point; (1,) for an
+            integral.
+        """
+        rows: dict[str, Tensor] = {}
+        for sweep in self.sweeps:
+            first = batch[sweep.conditions[0]]
+            fields = self._fields(first["x"], sweep.layout)
+            if sweep.paired:
+                there = self._fields(first["x_to"], sweep.layout)
+                fields |= {f"{name}_to": jet for name, jet in there.items()}
+            for name in sweep.conditions:
+                rows[name] = self._rows(name, fields, batch[name])
+        return {name: rows[name] for name in self.conditions}
+
+    def _rows(self, name: str, fields: Mapping[str, Jet], tensors: Batch) -> Tensor:
+        condition = self.conditions[name]
+        given = {**self.unknowns, **tensors}
+        arguments = self.problem.demands[name].arguments(fields, tensors["x"], given)
+        rows = _stack(condition.residual(**arguments), len(tensors["x"]))
+        if not condition.integral:
+            return rows
+        return (tensors["weight"] * rows).sum().reshape(1) / condition.normalization
+
+    def _fields(self, x: Tensor, layout: Layout) -> dict[str, Jet]:
+        """Every field's jet, from one sweep of the network."""
+        jet = propagate(self.model, x, layout)
+        fields, start = {}, 0
+        for name, shape in self.problem.shapes.items():
+            stop = start + math.prod(shape)
+            fields[name] = jet[..., start] if shape == () else _component(jet, start, stop, shape)
+            start = stop
+        return fields
+
+    @torch.no_grad()
+    def in_chunks(self, points: Mapping[str, Points]) -> dict[str, Tensor]:
+        """Rows at any number of points within bounded memory, without a graph.
+
+        Args:
+            points: Points of the wanted conditions.
+
+        Returns:
+            Rows by condition, as :meth:`forward`.
+        """
+        sizes = {n: self.chunk_size(self.problem.demands[n].layout) for n in points}
+        rows: dict[str, Tensor] = {}
+        for sweep in self.sweeps:
+            for name in (n for n in sweep.conditions if n in points):
+                rows[name] = self._one_in_chunks(name, sweep, points[name], sizes[name])
+        return rows
+
+    def _one_in_chunks(self, name: str, sweep: _Sweep, points: Points, size: int) -> Tensor:
+        condition = self.conditions[name]
+        pieces = []
+        for start in range(0, len(points), size):
+            part = points.select(slice(start, start + size))
+            tensors_ = tensors(condition, part, like=next(self.model.parameters()))
+            fields = self._fields(tensors_["x"], sweep.layout)
+            if sweep.paired:
+                there = self._fields(tensors_["x_to"], sweep.layout)
+                fields |= {f"{n}_to": jet for n, jet in there.items()}
+            pieces.append(self._rows(name, fields, tensors_))
+        return torch.stack(pieces).sum(0) if condition.integral else torch.cat(pieces)
+
+    @torch.no_grad()
+    def evaluate(self, function: Callable[..., Any], demand: Demand, x: Tensor) -> Tensor:
+        """A function of named fields at any number of points, without a graph.
+
+        Args:
+            function: The function that ``demand`` was discovered from.
+            demand: What it needs.
+            x: Coordinates, shape (n, d).
+
+        Returns:
+            Shape (n,), or (n, k) where the function returns a tuple.
+        """
+        pieces = []
+        for part in x.split(self.chunk_size(demand.layout)):
+            arguments = demand.arguments(self._fields(part, demand.layout), part, self.unknowns)
+            pieces.append(_stack(function(**arguments), len(part)))
+        return torch.cat(pieces)
+
+    @property
+    def value_chunk(self) -> int:
+        """Points whose values alone are computed at once."""
+        return self.chunk_size(next(iter(self.problem.demands.values())).layout)
+
+    def chunk_size(self, layout: Layout) -> int:
+        """Points whose channels fit in the chunk's memory at the widest layer."""
+        widest = max((p.shape[0] for p in self.model.parameters() if p.ndim), default=1)
+        itemsize = next(self.model.parameters()).element_size()
+        per_point = 4 * widest * len(layout.channels) * itemsize
+        return max(1, CHUNK_BYTES // per_point)
+
+
+def tensors(condition: Condition, points: Points, like: Tensor) -> Batch:
+    """What a condition's residual takes, on the network's device and in its precision.
+
+    Args:
+        condition: The condition.
+        points: Its points.
+        like: Tensor whose dtype and device are taken.
+
+    Returns:
+        Tensors by name.
+    """
+    points = points.to(dtype=like.dtype, device=like.device)
+    batch = {"x": points.x, "weight": points.weight, **points.data}
+    if points.normals is not None:
+        batch |= {f"n{name}": points[f"n{name}"] for name in points.space}
+    if condition.shift:
+        name, distance = condition.shift
+        step = torch.zeros_like(points.x[:1])
+        step[:, points.coordinates.index(name)] = distance
+        batch["x_to"] = points.x + step
+    return batch
+
+
+def _sweeps(
+    conditions: Mapping[str, Condition], demands: Mapping[str, Demand]
+) -> Iterator[_Sweep]:
+    """Conditions grouped by region; pairs stay alone, for their partners' sake."""
+    groups: dict[object, list[str]] = {}
+    for name, condition in conditions.items():
+        key = (name,) if condition.to is not None else condition.on
+        groups.setdefault(key, []).append(name)
+    for names in groups.values():
+        layout = Layout.union(*(demands[n].layout for n in names))
+        yield _Sweep(tuple(names), layout, conditions[names[0]].to is not None)
+
+
+def _stack(rows: object, n: int) -> Tensor:
+    """Rows as one tensor; shapes were checked when the problem was built."""
+    if isinstance(rows, tuple | list | Vector):
+        return torch.stack([_stack(r, n) for r in rows], dim=-1)
+    if not isinstance(rows, Tensor) or rows.shape != (n,):
+        found = tuple(rows.shape) if isinstance(rows, Tensor) else type(rows).__name__
+        raise ValueError(
+            f"A residual returned {found}; return one number for each point, shape ({n},), or a "
+            "tuple of such rows. A column (n, 1) becomes a row by r[:, 0]."
+        )
+    return rows
+
+
+def _component(jet: Jet, start: int, stop: int, shape: tuple[int, ...]) -> Jet:
+    part = jet[..., start:stop]
+    return part if len(shape) == 1 else part.reshape(*part.shape[:-1], *shape)
+
+
+def _like(model: nn.Module, value: float) -> Tensor:
+    like = next(model.parameters())
+    return torch.tensor(value, dtype=like.dtype, device=like.device)
+
+
+def _check_model(problem: Problem, model: nn.Module) -> None:
+    like = next(model.parameters(), None)
+    if like is None:
+        raise ValueError("The network has no parameters to train; give an nn.Module with some.")
+    x = problem.domain.sample(2, seed=0).to(dtype=like.dtype, device=like.device).x
+    with torch.no_grad():
+        shape = tuple(model(x).shape)
+    if shape != (2, problem.outputs):
+        raise ValueError(
+            f"The network maps (2, {x.shape[1]}) to {shape}, but problem {problem.name!r} has "
+            f"{problem.outputs} field components {dict(problem.shapes)}: expected "
+            f"(2, {problem.outputs}). Build it with outputs={problem.outputs}."
+        )

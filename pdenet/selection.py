@@ -1,0 +1,177 @@
+"""Parts by name, and `auto`: what is chosen for a problem, with the reason in words."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import partial
+from typing import Any
+
+from pdenet.balancing import BALANCES
+from pdenet.networks import NETWORKS
+from pdenet.optim import OPTIMIZERS
+from pdenet.problem import Problem
+from pdenet.sampling import SAMPLERS
+from pdenet.solvers import SOLVERS
+
+REGISTRIES: dict[str, Mapping[str, Callable[..., Any]]] = {
+    "solver": SOLVERS,
+    "network": NETWORKS,
+    "sampler": SAMPLERS,
+    "optimizer": OPTIMIZERS,
+    "balance": BALANCES,
+}
+
+AUTO = {
+    "solver": "pinn",
+    "network": "mlp",
+    "sampler": "uniform",
+    "optimizer": "adam-ssbroyden",
+    "balance": "static",
+}
+"""What `auto` stands for; its arguments depend on the problem."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One argument of :func:`pdenet.solve`, as a name with arguments.
+
+    Args:
+        kind: solver, network, sampler, optimizer or balance.
+        name: Its name, as on the command line; `auto` chooses.
+        arguments: Keyword arguments; the others take their defaults, or what `auto` finds best.
+        given: A ready object that stands in place of name and arguments.
+
+    Raises:
+        ValueError: There is no part of that name, or it has no such argument.
+    """
+
+    kind: str
+    name: str = "auto"
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    given: Any = None
+
+    def __post_init__(self) -> None:
+        if self.given is not None:
+            return
+        registry = REGISTRIES[self.kind]
+        if self.name not in ("auto", *registry):
+            close = get_close_matches(self.name, registry, n=1)
+            raise ValueError(
+                f"There is no {self.kind} {self.name!r}. "
+                + (f"Did you mean {close[0]!r}? " if close else "")
+                + f"There are auto, {', '.join(registry)}."
+            )
+        known = options(self.kind, self.concrete)
+        for name in self.arguments:
+            if name not in known:
+                raise ValueError(
+                    f"The {self.kind} {self.concrete!r} has no argument {name!r}; it has "
+                    f"{', '.join(known) or 'none'}."
+                )
+
+    @classmethod
+    def parse(cls, kind: str, spec: Any) -> Part:
+        """From a name, a mapping ``{name, ...arguments}``, a Part, or a ready object."""
+        if isinstance(spec, Part):
+            return spec
+        if isinstance(spec, str):
+            return cls(kind, spec)
+        if isinstance(spec, Mapping):
+            arguments = dict(spec)
+            return cls(kind, arguments.pop("name", "auto"), arguments)
+        return cls(kind, given=spec)
+
+    @property
+    def concrete(self) -> str:
+        """The name, with `auto` resolved."""
+        return AUTO[self.kind] if self.name == "auto" else self.name
+
+    def build(self) -> Any:
+        """The object; for a network a factory of inputs and outputs, for a solver its class."""
+        if self.given is not None:
+            return self.given
+        make = REGISTRIES[self.kind][self.concrete]
+        if self.kind in ("network", "solver"):
+            return partial(make, **self.arguments)
+        return make(**self.arguments)
+
+    def describe(self) -> dict[str, Any]:
+        """Name and all arguments, as a record stores them."""
+        if self.given is not None:
+            kind = self.given if inspect.isfunction(self.given) else type(self.given)
+            return {"name": kind.__name__}
+        defaults = {
+            n: p.default for n, p in options(self.kind, self.concrete).items()
+            if p.default is not p.empty
+        }
+        return {"name": self.concrete, **defaults, **self.arguments}
+
+
+def options(kind: str, name: str) -> dict[str, inspect.Parameter]:
+    """The arguments of a part that a user may give, by name."""
+    parameters = inspect.signature(REGISTRIES[kind][name]).parameters
+    fixed = {
+        "network": {"inputs", "outputs"},
+        "solver": {"problem", "network", "seed", "dtype", "training"},
+    }.get(kind, set())
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return {n: p for n, p in parameters.items() if n not in fixed and p.kind not in variadic}
+
+
+def choose(problem: Problem, parts: Mapping[str, Part]) -> tuple[dict[str, Part], list[str]]:
+    """Resolves every `auto` for a problem.
+
+    Args:
+        problem: The problem.
+        parts: Part by kind.
+
+    Returns:
+        Concrete parts by kind, and what was chosen and why, one sentence each.
+    """
+    chosen, reasons = {}, []
+    for kind, part in parts.items():
+        if part.given is not None or part.name != "auto":
+            chosen[kind] = part
+            continue
+        arguments, reason = _AUTOMATIC[kind](problem)
+        chosen[kind] = Part(kind, AUTO[kind], {**arguments, **part.arguments})
+        reasons.append(f"{kind}: {AUTO[kind]}, {reason}")
+    return chosen, reasons
+
+
+def _solver(problem: Problem) -> tuple[dict[str, Any], str]:
+    return {}, "since the problem is given by residuals"
+
+
+def _network(problem: Problem) -> tuple[dict[str, Any], str]:
+    d = problem.domain.dimension
+    width = 24 if d <= 3 else 48
+    return {"width": width, "depth": 3}, (
+        f"{width} wide and 3 deep: a few thousand parameters suit a quasi-Newton method"
+    )
+
+
+def _sampler(problem: Problem) -> tuple[dict[str, Any], str]:
+    d = problem.domain.dimension
+    points = {1: 256, 2: 3000}.get(d, 4000)
+    return {"points": points}, f"{points} points in {d} dimension(s), drawn afresh as training goes"
+
+
+def _optimizer(problem: Problem) -> tuple[dict[str, Any], str]:
+    return {}, "since Adam finds the basin and a self-scaled quasi-Newton method converges in it"
+
+
+def _balance(problem: Problem) -> tuple[dict[str, Any], str]:
+    return {}, "since conditions that the geometry allows are imposed exactly"
+
+
+_AUTOMATIC: dict[str, Callable[[Problem], tuple[dict[str, Any], str]]] = {
+    "solver": _solver,
+    "network": _network,
+    "sampler": _sampler,
+    "optimizer": _optimizer,
+    "balance": _balance,
+}

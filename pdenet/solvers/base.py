@@ -1,0 +1,362 @@
+"""The training step, written once, as a LightningModule; a subclass says which terms it has."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+import torch.distributed as dist
+from pytorch_lightning.core.optimizer import LightningOptimizer
+from torch import Tensor
+from torch.optim import Optimizer
+
+from pdenet.balancing import Balance, Static
+from pdenet.geometry import Points
+from pdenet.optim import NonFiniteError, Phase, adam
+from pdenet.problem import Problem
+from pdenet.residuals import Batch, Residuals, tensors
+from pdenet.sampling import Sampler, Uniform
+
+BLOCK_SECONDS = 0.2  # a block of steps lasts no longer, so that callbacks and Ctrl-C stay prompt
+
+
+class StepCounter:
+    """A sized loader of nothing: points are drawn inside the training step.
+
+    An unsized loader would be prefetched one batch ahead, and adaptive samplers would lag.
+    Its position is the trainer's to keep, so it has no state of its own.
+    """
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.steps))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing: a counter resumes wherever the trainer says."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Nothing to restore."""
+
+
+@dataclass
+class Progress:
+    """Where training stands: plain numbers, saved in the checkpoint."""
+
+    step: int = 0
+    phase: int = 0
+    phase_start: int = 0
+    stopped_by: str = ""
+    stop_reason: str = ""
+
+
+class Solver(pl.LightningModule, ABC):
+    """Trains a network on a problem's residual rows under a stock Lightning Trainer.
+
+    The loss is ``1/2 sum_c weight_c mean(r_c^2)`` over the conditions c. One first-order phase
+    runs by Lightning's automatic optimization, so that clipping, accumulation and stock callbacks
+    work; everything else is stepped here.
+
+    Args:
+        residuals: Problem and network.
+        sampler: Where the points come from.
+        optimizer: Phases, in turn.
+        balance: Weights of the conditions.
+        seed: Seed of the points.
+        block: Optimizer steps a Lightning batch; callbacks see blocks.
+        compiled: Whether residual rows are compiled by ``torch.compile``.
+        steps_per_epoch: Batches that Lightning counts as an epoch.
+
+    Raises:
+        ValueError: No phase, or a block that is not positive.
+    """
+
+    def __init__(
+        self,
+        residuals: Residuals,
+        *,
+        sampler: Sampler | None = None,
+        optimizer: Sequence[Phase] | None = None,
+        balance: Balance | None = None,
+        seed: int = 0,
+        block: int = 1,
+        compiled: bool = False,
+        steps_per_epoch: int = 1000,
+    ) -> None:
+        super().__init__()
+        self.phases = tuple(adam() if optimizer is None else optimizer)
+        if not self.phases or block < 1 or steps_per_epoch < 1:
+            raise ValueError(
+                f"optimizer={optimizer}, block={block}, steps_per_epoch={steps_per_epoch}: at "
+                "least one phase, one step a block and one batch an epoch are needed."
+            )
+        self.residuals = residuals
+        self.sampler = Uniform() if sampler is None else sampler
+        self.balance = Static() if balance is None else balance
+        self.seed = seed
+        self.block = block
+        self.steps_per_epoch = steps_per_epoch
+        self.progress = Progress()
+        self.automatic_optimization = len(self.phases) == 1 and block == 1 and self._plain()
+        self.sampler.bind({n: c.on for n, c in residuals.conditions.items()}, seed)
+        self._rows = torch.compile(residuals, fullgraph=True) if compiled else residuals
+        self._points: dict[str, Points] = {}
+        self._batch: dict[str, Batch] = {}
+        self._counts: dict[str, float] = {}
+        self._terms: dict[str, Tensor] = {}
+        self._last_loss = torch.tensor(torch.nan)
+        self._optimizer_list: list[LightningOptimizer] = []
+
+    @abstractmethod
+    def objective(self, rows: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> Tensor:
+        """The loss, from rows of residuals and the balance's weights; a scalar."""
+
+    @property
+    def problem(self) -> Problem:
+        """The problem that is trained."""
+        return self.residuals.problem
+
+    @property
+    def phase(self) -> Phase:
+        """The phase at work."""
+        return self.phases[self.progress.phase]
+
+    @property
+    def terms(self) -> dict[str, float]:
+        """Mean squared residual of each condition at the last step."""
+        return {name: float(value) for name, value in self._terms.items()}
+
+    @property
+    def loss(self) -> float:
+        """The loss at the last step; NaN before the first."""
+        return float(self._last_loss)
+
+    @property
+    def points(self) -> dict[str, Points]:
+        """The training points of the last step."""
+        return self._points
+
+    def forward(self, x: Tensor) -> Tensor:
+        """All field components (n, m) at coordinates (n, d)."""
+        return self.residuals.model(x)
+
+    # -- Lightning hooks ---------------------------------------------------------------------
+
+    def train_dataloader(self) -> StepCounter:
+        """A counter of steps; see :class:`StepCounter`."""
+        return StepCounter(self.steps_per_epoch)
+
+    def configure_optimizers(self) -> Any:
+        """Every phase's optimizer, so that a checkpoint holds them all."""
+        optimizers = [phase.build(self._trained()) for phase in self.phases]
+        schedules = [p.scheduler(o) for p, o in zip(self.phases, optimizers, strict=True)]
+        if not self.automatic_optimization:
+            return optimizers, [s for s in schedules if s is not None]
+        if schedules[0] is None:
+            return optimizers[0]
+        return {
+            "optimizer": optimizers[0],
+            "lr_scheduler": {"scheduler": schedules[0], "interval": "step"},
+        }
+
+    def on_fit_start(self) -> None:
+        """Finds this run's optimizers once; asking Lightning at each step costs more."""
+        if not self.automatic_optimization:
+            optimizers = self.optimizers()
+            self._optimizer_list = optimizers if isinstance(optimizers, list) else [optimizers]
+
+    def training_step(self, batch: int, batch_idx: int) -> Tensor | None:  # noqa: ARG002
+        """One step, or a block of them."""
+        if self.automatic_optimization:
+            loss = self._loss()
+            self.progress.step += 1
+            self.log("loss", loss.detach(), prog_bar=True)
+            return loss
+        loss = self._block_of_steps()
+        self.log("loss", loss, prog_bar=True)
+        return None
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Adds plain data that say what is solved and where training stands."""
+        checkpoint["pdenet"] = {
+            "problem": self.problem.name,
+            "parameters": dict(self.problem.parameters),
+            "seed": self.seed,
+            "progress": dict(vars(self.progress)),
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Checks that the checkpoint belongs to this problem and finds the place to go on.
+
+        Raises:
+            ValueError: It belongs to another problem, or is none of ours.
+        """
+        saved = checkpoint.get("pdenet")
+        mine = (self.problem.name, dict(self.problem.parameters), self.seed)
+        if saved is None or (saved["problem"], saved["parameters"], saved["seed"]) != mine:
+            theirs = saved and (saved["problem"], saved["parameters"], saved["seed"])
+            raise ValueError(
+                f"The checkpoint belongs to (problem, parameters, seed) = {theirs}, but this run "
+                f"solves {mine}; resume with the same problem, parameters and seed."
+            )
+        self.progress = Progress(**saved["progress"])
+
+    # -- steps -------------------------------------------------------------------------------
+
+    def _block_of_steps(self) -> Tensor:
+        start, loss = time.perf_counter(), torch.zeros(())
+        for _ in range(self._block_size()):
+            loss = self._advance()
+            if self.trainer.should_stop:
+                break
+            # Ranks must leave together, and their clocks differ.
+            if not _distributed() and time.perf_counter() - start > BLOCK_SECONDS:
+                break
+        return loss
+
+    def _block_size(self) -> int:
+        left = self.trainer.max_steps - self.trainer.global_step
+        return self.block if self.trainer.max_steps < 0 else max(1, min(self.block, left))
+
+    def _advance(self) -> Tensor:
+        """One optimizer step, and the turn to the next phase where it ends one."""
+        optimizer = self._optimizer_list[self.progress.phase]
+        loss = optimizer.step(closure=self._closure)
+        self._step_schedule()
+        self.progress.step += 1
+        reason = getattr(optimizer.optimizer, "stop_reason", None)
+        done = self.progress.step - self.progress.phase_start
+        if reason or (self.phase.steps is not None and done >= self.phase.steps):
+            self._end_phase(reason or f"{self.phase.name} took its {done} steps")
+        return loss
+
+    def _end_phase(self, reason: str) -> None:
+        if self.progress.phase + 1 < len(self.phases):
+            self.progress.phase += 1
+            self.progress.phase_start = self.progress.step
+            return
+        self.stop("converged" if reason.startswith("converged") else "no-progress", reason)
+
+    def stop(self, stopped_by: str, reason: str) -> None:
+        """Asks the trainer to end after this block; the first reason given is kept."""
+        if not self.progress.stopped_by:
+            self.progress.stopped_by, self.progress.stop_reason = stopped_by, reason
+        self.trainer.should_stop = True
+
+    def _step_schedule(self) -> None:
+        schedulers = self.lr_schedulers()
+        for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
+            mine = self._optimizer_list[self.progress.phase].optimizer
+            if scheduler is not None and scheduler.optimizer is mine:
+                scheduler.step()  # type: ignore[call-arg]
+
+    def _closure(self) -> Tensor:
+        """Loss with its gradient, the same on every rank."""
+        with torch.enable_grad():
+            loss = self._loss()
+            parameters = self._trained()
+            gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+        for p, g in zip(parameters, gradients, strict=True):
+            p.grad = torch.zeros_like(p) if g is None else g
+        return _mean_over_ranks(loss.detach(), [p.grad for p in parameters if p.grad is not None])
+
+    def _loss(self) -> Tensor:
+        batch = self._draw()
+        rows = self._rows(batch)
+        weights = self.balance.weigh(
+            self.progress.step, rows, self._points, lambda: self._gradient_norms(rows)
+        )
+        loss = self.objective(rows, weights)
+        self._terms = {name: self.mean_square(name, r.detach()) for name, r in rows.items()}
+        self._last_loss = loss.detach()
+        if not torch.isfinite(loss):
+            self._refuse_non_finite()
+        return loss
+
+    def _draw(self) -> dict[str, Batch]:
+        """Tensors of this step's points; free while the points stay the same."""
+        start = self.progress.phase_start
+        step = start + self.phase.drawing_step(self.progress.step - start)
+        drawn = self.sampler.draw(step)
+        if any(self._points.get(name) is not points for name, points in drawn.items()):
+            self._points = drawn
+            self._batch = self._tensors(drawn)
+        return self._batch
+
+    def _tensors(self, drawn: Mapping[str, Points]) -> dict[str, Batch]:
+        like = next(self.residuals.model.parameters())
+        rank, world = (dist.get_rank(), dist.get_world_size()) if _distributed() else (0, 1)
+        batch = {}
+        for name, points in drawn.items():
+            condition = self.residuals.conditions[name]
+            mine = points if condition.integral else points.shard(rank, world)
+            batch[name] = tensors(condition, mine, like)
+            # Ranks are averaged: each divides by the mean number of rows on a rank, so that
+            # shards of unequal length still give the mean over all points.
+            self._counts[name] = 1.0 if condition.integral else len(points) / world
+        return batch
+
+    def weighted_mean_square(self, name: str, rows: Tensor, weight: Tensor) -> Tensor:
+        """As :meth:`mean_square`; the weight is a number, or one for each point, shape (n,)."""
+        squares = rows.square() if rows.ndim == 1 else rows.square().sum(-1)
+        return (weight * squares).sum() / self._counts[name]
+
+    def mean_square(self, name: str, rows: Tensor) -> Tensor:
+        """Mean over all ranks' points of the sum over equations, once ranks are averaged."""
+        return rows.square().sum() / self._counts[name]
+
+    def _gradient_norms(self, rows: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Norm of each term's gradient, at the price of one reverse pass a term."""
+        norms = {}
+        for name, r in rows.items():
+            gradients = torch.autograd.grad(
+                self.mean_square(name, r), self._trained(), retain_graph=True, allow_unused=True
+            )
+            found = [g for g in gradients if g is not None]
+            _mean_over_ranks(torch.zeros(()), found)
+            norms[name] = torch.sqrt(torch.stack([g.square().sum() for g in found]).sum())
+        return norms
+
+    def _refuse_non_finite(self) -> None:
+        bad = [name for name, value in self._terms.items() if not torch.isfinite(value)]
+        raise NonFiniteError(
+            f"Step {self.progress.step} ({self.phase.name}): the residual of "
+            f"{', '.join(map(repr, bad)) or 'the weighted sum of all terms'}"
+        )
+
+    def _trained(self) -> list[torch.nn.Parameter]:
+        return [p for p in self.residuals.parameters() if p.requires_grad]
+
+    def _plain(self) -> bool:
+        """Whether the only optimizer is a first-order one that Lightning can step itself."""
+        return not self.phases[0].fixed_points and self.phases[0].steps is None
+
+
+def _distributed() -> bool:
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+
+
+def _mean_over_ranks(loss: Tensor, gradients: Sequence[Tensor]) -> Tensor:
+    """Averages a loss and gradients over ranks in one message, in place for the gradients."""
+    if not _distributed():
+        return loss
+    flat = torch.cat([loss.reshape(1), *(g.reshape(-1) for g in gradients)])
+    dist.all_reduce(flat)
+    flat /= dist.get_world_size()
+    parts = flat[1:].split([g.numel() for g in gradients])
+    for g, part in zip(gradients, parts, strict=True):
+        g.copy_(part.view_as(g))
+    return flat[0]
+
+
+__all__ = ["Optimizer", "Progress", "Solver", "StepCounter"]

@@ -1,0 +1,61 @@
+"""Physics-informed neural network: least squares of the residuals at points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pdenet.networks import MLP, Factory, HardConstraint, build_network
+from pdenet.problem import Problem
+from pdenet.residuals import Residuals
+from pdenet.solvers.base import Solver
+from pdenet.solvers.hard import plan_hard_conditions
+
+
+class PINN(Solver):
+    """Trains ``1/2 sum_c weight_c mean(r_c^2)`` over a problem's conditions c.
+
+    Args:
+        problem: What to solve.
+        network: A factory ``(inputs, outputs) -> nn.Module``, which gets scaled inputs, periodic
+            embeddings and hard conditions put around it; or a module, taken as it is.
+        separate: Whether each field has a network of its own.
+        hard: Whether conditions may be imposed exactly; False trains them all.
+        seed: Seed of the network's start and of the points.
+        dtype: Precision of everything.
+        training: Arguments of :class:`Solver`: sampler, optimizer, balance, block, compiled.
+
+    Raises:
+        ValueError: An argument does not fit the problem.
+
+    Reference:
+        Raissi, Perdikaris, Karniadakis 2019, J. Comput. Phys. 378, 686-707.
+
+    Example:
+        >>> from pdenet.problems.poisson_1d import poisson_1d
+        >>> solver = PINN(poisson_1d())
+        >>> solver.residuals.conditions.keys()
+        dict_keys(['equation'])
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        network: nn.Module | Factory = MLP,
+        *,
+        separate: bool = False,
+        hard: bool = True,
+        seed: int = 0,
+        dtype: torch.dtype = torch.float64,
+        **training: Any,
+    ) -> None:
+        model, imposed = assemble(problem, network, separate, hard, seed, dtype)
+        super().__init__(Residuals(problem, model, imposed), seed=seed, **training)
+
+    def objective(self, rows: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> Tensor:
+        """Half the weighted sum of mean squares."""
+        terms = [0.5 * self.weighted_mean_square(n, r, weights[n]) for n, r in rows.items()]
+        return torch.stack(terms).sum()
