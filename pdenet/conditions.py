@@ -132,12 +132,16 @@ class Neumann(Condition):
 
     Args:
         on: Part of the boundary.
+        hard: As for :class:`Dirichlet`; possible where the field's value is imposed exactly on the
+            same part, as on a clamped edge.
         values: By scalar field, a number or a function of coordinates.
     """
 
-    def __init__(self, on: Region, **values: Value) -> None:
+    def __init__(self, on: Region, hard: bool | None = None, **values: Value) -> None:
         _require_values(self, values)
         super().__init__(_robin({n: (0.0, 1.0, v) for n, v in values.items()}, on), on)
+        self.values = values
+        self.hard = hard
 
 
 class Robin(Condition):
