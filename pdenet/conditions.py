@@ -58,6 +58,10 @@ class Condition:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(on={self.on.label!r})"
 
+    def data(self, points: Points) -> dict[str, Tensor]:  # noqa: ARG002
+        """Measured values at points of the region, by the name that the residual takes."""
+        return {}
+
     def at_time(self, start: float, end: float, values: Mapping[str, Value] | None) -> Condition:
         """The same condition between other times; ``values`` replace initial data."""
         return self._moved(start, end)
@@ -276,20 +280,48 @@ class Data(Condition):
 
     def __init__(self, at: Mapping[str, Any], **values: Any) -> None:
         _require_values(self, values)
-        columns = {name: np.asarray(v, dtype=float) for name, v in values.items()}
-        data = {f"{name}_data": column for name, column in columns.items()}
-        for name, column in columns.items():
-            if column.ndim != 1 or not np.isfinite(column).all():
+        self.columns = {name: _column(name, v) for name, v in values.items()}
+        on = PointCloud(label="data", **at)
+        for name, column in self.columns.items():
+            if len(column) != on.measure:
                 raise ValueError(
-                    f"Data({name}=...) has shape {column.shape}; one finite number for each point, "
-                    "shape (n,), is needed. Remove missing measurements first."
+                    f"Data(u=...) has {len(column)} values of {name!r} at {on.measure:.0f} points; "
+                    "give one value for each point."
                 )
 
         def residual(**known: Any) -> tuple[Any, ...]:
-            return tuple(known[name] - known[f"{name}_data"] for name in columns)
+            return tuple(known[name] - known[f"{name}_data"] for name in self.columns)
 
-        on = PointCloud(data=data, **at)
-        super().__init__(with_signature(residual, [*columns, *data]), on)
+        names = [*self.columns, *(f"{name}_data" for name in self.columns)]
+        super().__init__(with_signature(residual, names), on)
+
+    def data(self, points: Points) -> dict[str, Tensor]:
+        """The measurements at some of the points, named ``u_data``."""
+        index = points.index
+        assert index is not None
+        return {
+            f"{name}_data": column.to(points.x)[index.to(points.x.device)]
+            for name, column in self.columns.items()
+        }
+
+    def at_time(self, start: float, end: float, values: Mapping[str, Value] | None) -> Condition:
+        """The measurements between two times."""
+        cloud = self.on
+        assert isinstance(cloud, PointCloud)
+        times = cloud.x[:, cloud.coordinates.index("t")]
+        kept = (times >= start) & (times <= end)
+        at = {name: cloud.x[kept, i] for i, name in enumerate(cloud.coordinates)}
+        return Data(at, **{name: column[kept] for name, column in self.columns.items()})
+
+
+def _column(name: str, values: Any) -> Tensor:
+    column = torch.as_tensor(np.asarray(values, dtype=float))
+    if column.ndim != 1 or not bool(column.isfinite().all()):
+        raise ValueError(
+            f"Data({name}=...) has shape {tuple(column.shape)}; one finite number for each point, "
+            "shape (n,), is needed. Remove missing measurements first."
+        )
+    return column
 
 
 def with_signature(function: Callable[..., Any], names: Any) -> Callable[..., Any]:

@@ -224,7 +224,7 @@ class Problem:
             )
         points = condition.on.sample(PROBE_POINTS, seed=0)
         fields = self._fields_for(condition)
-        given = self._given(points)
+        given = self._given(condition, points)
         self._check_signature(where, condition, {**fields, **given})
         _check_data(where, condition, points)
         try:
@@ -242,13 +242,13 @@ class Problem:
         partners = {f"{n}_to": s for n, s in self.shapes.items()} if condition.to else {}
         return {**self.shapes, **partners}
 
-    def _given(self, points: Points) -> dict[str, Tensor]:
+    def _given(self, condition: Condition, points: Points) -> dict[str, Tensor]:
         """Values that a residual may take besides fields and coordinates."""
         normals = {}
         if points.normals is not None:
             normals = {f"n{name}": points[f"n{name}"] for name in points.space}
         starts = {n: torch.tensor(u.start) for n, u in self.unknowns.items() if isinstance(u, Unknown)}
-        return {**normals, **starts, **points.data}
+        return {**normals, **starts, **condition.data(points)}
 
     def _check_signature(self, where: str, condition: Condition, known: Mapping[str, Any]) -> None:
         names = {*known, *self.coordinates}

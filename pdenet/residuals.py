@@ -184,7 +184,7 @@ def tensors(condition: Condition, points: Points, like: Tensor) -> Batch:
         Tensors by name.
     """
     points = points.to(dtype=like.dtype, device=like.device)
-    batch = {"x": points.x, "weight": points.weight, **points.data}
+    batch = {"x": points.x, "weight": points.weight, **condition.data(points)}
     if points.normals is not None:
         batch |= {f"n{name}": points[f"n{name}"] for name in points.space}
     if condition.shift:

@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 
 from pdenet.balancing import Balance, Static
 from pdenet.geometry import Points
-from pdenet.optim import NonFiniteError, Phase, adam
+from pdenet.optim import OPTIMIZERS, NonFiniteError, Phase, objective_changed, stop_reason
 from pdenet.problem import Problem
 from pdenet.residuals import Batch, Residuals, tensors
 from pdenet.sampling import Sampler, Uniform
@@ -94,7 +94,7 @@ class Solver(pl.LightningModule, ABC):
         steps_per_epoch: int = 1000,
     ) -> None:
         super().__init__()
-        self.phases = tuple(adam() if optimizer is None else optimizer)
+        self.phases = tuple(OPTIMIZERS["adam"]() if optimizer is None else optimizer)
         if not self.phases or block < 1 or steps_per_epoch < 1:
             raise ValueError(
                 f"optimizer={optimizer}, block={block}, steps_per_epoch={steps_per_epoch}: at "
@@ -231,10 +231,13 @@ class Solver(pl.LightningModule, ABC):
     def _advance(self) -> Tensor:
         """One optimizer step, and the turn to the next phase where it ends one."""
         optimizer = self._optimizer_list[self.progress.phase]
+        before = self._batch
+        if self._draw() is not before:
+            objective_changed(optimizer.optimizer)
         loss = optimizer.step(closure=self._closure)
         self._step_schedule()
         self.progress.step += 1
-        reason = getattr(optimizer.optimizer, "stop_reason", None)
+        reason = stop_reason(optimizer.optimizer)
         done = self.progress.step - self.progress.phase_start
         if reason or (self.phase.steps is not None and done >= self.phase.steps):
             self._end_phase(reason or f"{self.phase.name} took its {done} steps")

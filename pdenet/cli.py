@@ -1,0 +1,247 @@
+"""The command line: ``solve-problem NAME|FILE.py[:name] [options]``.
+
+Exit status: 0 solved; 1 ran, but the verdict is not "solved"; 2 bad input; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NoReturn
+
+from jsonargparse import ArgumentParser, DefaultHelpFormatter
+from rich.console import Console
+
+from pdenet.catalogue import Entry, entries, find
+from pdenet.report import problem_panel, summary_table
+from pdenet.run import resume, solve
+from pdenet.selection import AUTO, REGISTRIES, Part, options
+from pdenet.settings import PARTS, Settings, read_yaml
+from pdenet.solution import Solution
+
+SOLVED, NOT_SOLVED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+EXAMPLES = """
+examples:
+  solve-problem --list
+  solve-problem burgers
+  solve-problem burgers --problem.nu 0.01 --max-seconds 60 --out runs/mine
+  solve-problem poisson-2d --network pirate-net --network.width 32 --optimizer adam-lbfgs
+  solve-problem my_problem.py:heat --json --quiet
+  solve-problem --resume runs/burgers --max-seconds 300
+
+`solve-problem NAME --help` also explains the parameters of that problem and of the chosen parts.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line.
+
+    Args:
+        arguments: Words after the command's name; those of the process by default.
+
+    Returns:
+        The exit status.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _run(words)
+    except ValueError as error:
+        print(f"solve-problem: {' '.join(str(error).split())}", file=sys.stderr)
+        return BAD_INPUT
+
+
+def _run(words: list[str]) -> int:
+    words = _dotted(words)
+    names = _names(words)
+    if "--list" in words:
+        return _list()
+    entry = find(names["problem"]) if names["problem"] else None
+    parser = _parser(entry, names)
+    if "--help" in words or "-h" in words:
+        parser.print_help()
+        return SOLVED
+    given = _given(parser, words)
+    if given.get("print_config"):
+        print(_settings(given).to_yaml(), end="")
+        return SOLVED
+    solution = _solve(given)
+    if given.get("json"):
+        print(solution.record.to_json())
+    return _status(solution)
+
+
+def _solve(given: dict[str, Any]) -> Solution:
+    quiet = bool(given.get("quiet") or given.get("json"))
+    console = Console(stderr=True, quiet=quiet)
+    if given.get("resume"):
+        fixed = set(given) - {"resume", "quiet", "json", "max_seconds", "max_steps", "target_error"}
+        if fixed:
+            raise ValueError(
+                f"--resume goes on with the run's own settings; {sorted(fixed)} cannot change. "
+                "Only --max-seconds, --max-steps and --target-error can."
+            )
+        kept = {k: v for k, v in given.items() if k not in ("resume", "quiet", "json")}
+        solution = resume(given["resume"], progress=not quiet, **kept)
+    else:
+        solution = _solve_new(given, console, quiet)
+    console.print(summary_table(solution.record))
+    if solution.folder is not None:
+        console.print(f"Written to {solution.folder}: open {solution.folder / 'report.html'}")
+    return solution
+
+
+def _solve_new(given: dict[str, Any], console: Console, quiet: bool) -> Solution:
+    settings = _settings(given)
+    parameters = dict(settings.problem)
+    entry = find(parameters.pop("name"))
+    console.print(problem_panel(entry.build(**parameters)))
+    plain = {k: v for k, v in vars(settings).items() if k != "problem"}
+    out = given.get("out") or Path("runs") / entry.name
+    return solve(
+        entry.spec, parameters=parameters, out=out, progress=not quiet, **plain
+    )
+
+
+def _status(solution: Solution) -> int:
+    if solution.record.stopped_by == "interrupted":
+        return INTERRUPTED
+    return SOLVED if solution.record.verdict == "solved" else NOT_SOLVED
+
+
+def _list() -> int:
+    found = entries()
+    width = max(len(e.name) for e in found)
+    for entry in found:
+        print(f"{entry.name:<{width}}  {entry.summary}")
+    return SOLVED
+
+
+# -- parsing -----------------------------------------------------------------------------------
+
+
+class _Formatter(DefaultHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Keeps the examples' lines."""
+
+
+class _Parser(ArgumentParser):
+    """Errors become ValueError, so that all bad input takes one way out."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:  # type: ignore[override]
+        raise ValueError(f"{message} See solve-problem --help.")
+
+
+def _dotted(words: Sequence[str]) -> list[str]:
+    """``NAME`` and ``--network X`` in the form that takes further arguments by dot."""
+    named = {f"--{part}": f"--{part}.name" for part in PARTS}
+    out: list[str] = []
+    takes_value = False
+    for word in words:
+        option, equals, value = word.partition("=")
+        if word.startswith("-"):
+            out.append(named.get(option, option) + equals + value)
+            takes_value = not equals and option not in FLAGS
+        elif takes_value:
+            out.append(word)
+            takes_value = False
+        else:
+            out += ["--problem.name", word]
+    return out
+
+
+FLAGS = ("--list", "--quiet", "--json", "--print-config", "--help", "-h")
+
+
+def _names(words: Sequence[str]) -> dict[str, str]:
+    """What decides which arguments there are: the problem and the parts, by name."""
+    names = dict.fromkeys(PARTS, "auto") | {"problem": ""}
+    config = _value_of("--config", words)
+    for key, value in (read_yaml(Path(config)) if config else {}).items():
+        if key in names:
+            names[key] = value if isinstance(value, str) else (value or {}).get("name", "auto")
+    for key in names:
+        names[key] = _value_of(f"--{key}.name", words) or names[key]
+    for part in PARTS:
+        Part(part, names[part])
+    return names
+
+
+def _value_of(option: str, words: Sequence[str]) -> str:
+    for i, word in enumerate(words):
+        if word.startswith(option + "="):
+            return word.partition("=")[2]
+        if word == option and i + 1 < len(words):
+            return words[i + 1]
+    return ""
+
+
+def _parser(entry: Entry | None, names: Mapping[str, str]) -> _Parser:
+    parser = _Parser(
+        prog="solve-problem",
+        description="Solves a partial differential equation with a neural network and says how "
+        "good the answer is.",
+        epilog=EXAMPLES,
+        formatter_class=_Formatter,
+    )
+    problem = parser.add_argument_group("problem")
+    problem.add_argument("--problem.name", help="name or FILE.py[:name]; also as the first word")
+    if entry is not None:
+        parser.add_function_arguments(entry.function, "problem", fail_untyped=False)
+    for part in PARTS:
+        _add_part(parser, part, names[part])
+    _add_run_options(parser)
+    return parser
+
+
+def _add_part(parser: _Parser, part: str, name: str) -> None:
+    """A part's name, and the arguments of the one that was named."""
+    parser.add_argument(
+        f"--{part}.name", default="auto", help=f"auto, {', '.join(REGISTRIES[part])}"
+    )
+    concrete = AUTO[part] if name == "auto" else name
+    make = REGISTRIES[part][concrete]
+    add = parser.add_class_arguments if isinstance(make, type) else parser.add_function_arguments
+    skip = set(inspect.signature(make).parameters) - set(options(part, concrete))
+    add(make, part, skip=skip, fail_untyped=False)
+
+
+def _add_run_options(parser: _Parser) -> None:
+    run = parser.add_argument_group("run")
+    default = Settings(problem={})
+    add = run.add_argument
+    add("--max-seconds", type=float, default=default.max_seconds, help="training seconds")
+    add("--max-steps", type=int, help="optimizer steps; no limit by default")
+    add("--target-error", type=float, help="relative L2 error to stop at; default: the problem's")
+    add("--seed", type=int, default=default.seed, help="seed of every random draw")
+    add("--precision", type=int, default=default.precision, help="bits of the numbers: 32 or 64")
+    add("--device", default=default.device, help="auto, cpu, cuda, cuda:1, ...")
+    add("--compile", default=default.compile, help="compile residuals: auto, yes or no")
+    add("--windows", type=int, default=default.windows, help="time windows, solved one by one")
+    add("--out", help="folder to write; default runs/NAME, with a number if that is there")
+    add("--resume", metavar="RUN", help="go on where the run in this folder stopped")
+    add("--config", action="config", help="options from a YAML file")
+    for flag, text in (
+        ("--print-config", "print the options as YAML and stop"),
+        ("--list", "print the names of all problems, one line each, and stop"),
+        ("--quiet", "print nothing but errors"),
+        ("--json", "print the record on standard output, nothing else"),
+    ):
+        add(flag, action="store_true", help=text)
+
+
+def _given(parser: _Parser, words: Sequence[str]) -> dict[str, Any]:
+    """The options that were given, nested by dots; defaults stay with their owners."""
+    parsed = parser.parse_args(list(words), defaults=False).as_dict()
+    parsed.pop("config", None)
+    return {key: value for key, value in parsed.items() if value not in (None, {}, False)}
+
+
+def _settings(given: Mapping[str, Any]) -> Settings:
+    if not given.get("problem", {}).get("name"):
+        raise ValueError("Name a problem: solve-problem NAME. solve-problem --list shows them.")
+    known = {f.name for f in fields(Settings)}
+    return Settings.from_mapping({k: v for k, v in given.items() if k in known}, "command line")
