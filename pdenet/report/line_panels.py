@@ -1,0 +1,108 @@
+"""Panels with curves: values against their reference, and magnitudes on a logarithmic axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+
+from pdenet.report.probe import Array
+from pdenet.report.style import CYCLE, EXACT, PREDICTED, Draw, legend, log_extent, plain, say
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """One curve of a panel.
+
+    Args:
+        abscissa: Shape (n,).
+        values: Shape (n,); NaN leaves a gap.
+        label: Of the legend; empty for a lone curve.
+        exact: The reference's values, or None.
+    """
+
+    abscissa: Array
+    values: Array
+    label: str = ""
+    exact: Array | None = None
+
+
+def value_panel(curves: Sequence[Curve], title: str, along: str, name: str) -> Draw:
+    """Curves of a field, with the reference dashed on top.
+
+    Args:
+        curves: One or several.
+        title: Of the panel.
+        along: Label of the abscissa.
+        name: Of the field.
+
+    Returns:
+        What draws the panel.
+    """
+
+    def draw(ax: Axes) -> None:
+        ax.set_title(plain(title))
+        if not any(np.isfinite(c.values).any() for c in curves):
+            return say(ax, "no finite values")
+        for curve, colour in zip(curves, _colours(len(curves)), strict=True):
+            label = plain(curve.label or "network")
+            ax.plot(curve.abscissa, curve.values, color=colour, lw=1.8, label=label)
+        references = [c for c in curves if c.exact is not None]
+        for i, curve in enumerate(references):
+            label = None if i else "reference"
+            assert curve.exact is not None
+            ax.plot(curve.abscissa, curve.exact, color=EXACT, ls=(0, (4, 3)), lw=1, label=label)
+        ax.set_xlabel(plain(along))
+        ax.set_ylabel(plain(name))
+        ax.grid(alpha=0.25, lw=0.5)
+        if len(curves) + len(references) > 1:
+            legend(ax, len(curves) + 1)
+        return None
+
+    return draw
+
+
+def magnitude_panel(curves: Sequence[Curve], title: str, along: str, name: str) -> Draw:
+    """Magnitudes, logarithmic; a floor is said where values fall below it.
+
+    Args:
+        curves: One or several, not negative.
+        title: Of the panel.
+        along: Label of the abscissa.
+        name: What the ordinate is.
+
+    Returns:
+        What draws the panel.
+    """
+
+    def draw(ax: Axes) -> None:
+        ax.set_title(plain(title))
+        values = [np.where(c.values > 0, c.values, np.nan) for c in curves]
+        if not any(np.isfinite(v).any() for v in values):
+            zero = any((c.values == 0).any() for c in curves)
+            return say(ax, "zero everywhere" if zero else "no finite values")
+        for curve, v, colour in zip(curves, values, _colours(len(curves)), strict=True):
+            ax.semilogy(curve.abscissa, v, color=colour, lw=1.2, label=plain(curve.label))
+        low, high = log_extent(values)
+        ax.set_ylim(low / 2, high * 2)
+        ax.set_xlabel(plain(along))
+        below = any((c.values < low).any() for c in curves)
+        ax.set_ylabel(plain(name) + (f"  (cut below {low:.0e})" if below else ""))
+        ax.grid(alpha=0.25, lw=0.5)
+        if len(curves) > 1:
+            legend(ax, len(curves))
+        return None
+
+    return draw
+
+
+def _colours(n: int) -> list:
+    """One colour alone; an ordered ramp for times or parameters; distinct ones for many."""
+    if n == 1:
+        return [PREDICTED]
+    if n > 9:
+        return [CYCLE[i % len(CYCLE)] for i in range(n)]
+    return list(matplotlib.colormaps["viridis"](np.linspace(0.0, 0.88, n)))

@@ -1,0 +1,256 @@
+"""Meshes of a region for figures and files: grids by extrusion, fitted to curved boundaries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from scipy.spatial import Delaunay, cKDTree
+
+from pdenet.geometry import Domain
+from pdenet.report.probe import Array, contains, to_array
+
+_EXTRUDED = {"vertex": "line", "line": "quad", "quad": "hexahedron", "triangle": "wedge"}
+
+
+@dataclass(frozen=True, eq=False)
+class Mesh:
+    """Cells between points of some of a domain's coordinates.
+
+    Args:
+        axes: Names of the columns of ``points``.
+        points: Shape (n, k).
+        kind: VTK's name of the cells: line, quad, triangle, hexahedron, wedge.
+        cells: Rows of ``points`` in VTK's order, shape (m, vertices).
+    """
+
+    axes: tuple[str, ...]
+    points: Array
+    kind: str
+    cells: Array
+
+    @property
+    def triangles(self) -> Array:
+        """The cells of a planar mesh as triangles, shape (m, 3)."""
+        if self.kind == "triangle":
+            return self.cells
+        return np.concatenate([self.cells[:, [0, 1, 2]], self.cells[:, [0, 2, 3]]])
+
+    def columns(self, coordinates: Sequence[str], fixed: Mapping[str, float]) -> Array:
+        """The points in all of a problem's coordinates.
+
+        Args:
+            coordinates: Names, in the problem's order.
+            fixed: Values of those that the mesh does not span.
+
+        Returns:
+            Shape (n, d).
+        """
+        n = len(self.points)
+        known = dict(zip(self.axes, self.points.T, strict=True))
+        return np.stack([known[c] if c in known else np.full(n, fixed[c]) for c in coordinates], -1)
+
+
+def extrude(mesh: Mesh, name: str, levels: Array) -> Mesh:
+    """Sweeps a mesh along one more coordinate: points to lines to quads to hexahedra.
+
+    Args:
+        mesh: What is swept.
+        name: The coordinate.
+        levels: Its values, shape (k,), in order.
+
+    Returns:
+        The mesh of one dimension more.
+    """
+    n, layers = len(mesh.points), np.arange(len(levels) - 1)
+    points = np.column_stack([np.tile(mesh.points, (len(levels), 1)), np.repeat(levels, n)])
+    base = mesh.cells
+    # VTK turns a wedge's base towards the outside, and goes round a quad.
+    base = base[:, ::-1] if mesh.kind == "triangle" else base
+    top = base[:, ::-1] if mesh.kind == "line" else base
+    column = np.concatenate([base, top + n], axis=1)
+    cells = (column[None] + n * layers[:, None, None]).reshape(-1, column.shape[1])
+    return Mesh((*mesh.axes, name), points, _EXTRUDED[mesh.kind], cells)
+
+
+def grid(levels: Mapping[str, Array]) -> Mesh:
+    """The tensor grid of values by coordinate."""
+    mesh = Mesh((), np.zeros((1, 0)), "vertex", np.zeros((1, 1), dtype=int))
+    for name, values in levels.items():
+        mesh = extrude(mesh, name, values)
+    return mesh
+
+
+def clip(mesh: Mesh, domain: Domain, fixed: Mapping[str, float]) -> Mesh:
+    """The cells whose vertices and middles lie in a domain, and the points that they use.
+
+    Args:
+        mesh: The cells.
+        domain: The domain.
+        fixed: Coordinates that the mesh does not span.
+
+    Returns:
+        The part; empty where nothing lies inside.
+    """
+    middles = replace(mesh, points=mesh.points[mesh.cells].mean(axis=1))
+    keep = contains(domain, middles.columns(domain.coordinates, fixed))
+    inside = contains(domain, mesh.columns(domain.coordinates, fixed))
+    return _used(mesh, mesh.cells[keep & inside[mesh.cells].all(axis=1)])
+
+
+def domain_mesh(domain: Domain, n: int) -> Mesh:
+    """A mesh of all coordinates of a domain of dimension three at most.
+
+    Planar regions are meshed up to their boundary and swept through time and parameters; solid
+    ones are grids of the cells inside.
+
+    Args:
+        domain: The domain.
+        n: About how many points.
+
+    Returns:
+        The mesh, with its axes in the order space, time, parameters.
+
+    Raises:
+        ValueError: The domain has more than three coordinates.
+    """
+    names = axes_of(domain)
+    if len(names) > 3:
+        raise ValueError(
+            f"A mesh has at most three coordinates; the domain has {names}. Write points instead."
+        )
+    middle = {name: sum(domain.bounds[name]) / 2 for name in names}
+    if len(domain.space) != 2:
+        return clip(grid(levels(domain, names, n)), domain, middle)
+    swept = names[2:]
+    per_plane = round(n ** (2 / len(names)))
+    mesh = plane_mesh(domain, domain.space, middle, per_plane)
+    for name in swept:
+        mesh = extrude(mesh, name, np.linspace(*domain.bounds[name], _odd(n / per_plane)))
+    return clip(mesh, domain, {}) if swept else mesh
+
+
+def plane_mesh(domain: Domain, axes: tuple[str, ...], fixed: Mapping[str, float], n: int) -> Mesh:
+    """A mesh of the part of a plane that lies in a domain.
+
+    Where the plane is all of space, triangles follow the boundary; elsewhere cells of a grid that
+    stick out are left away.
+
+    Args:
+        domain: The domain.
+        axes: The two coordinates that vary.
+        fixed: Values of the others.
+        n: About how many points, were the region a rectangle.
+
+    Returns:
+        The mesh; empty where the plane misses the domain.
+    """
+    values = levels(domain, axes, n)
+    mesh = grid(values)
+    inside = contains(domain, mesh.columns(domain.coordinates, fixed))
+    if inside.all():
+        return mesh
+    if axes != domain.space:
+        return clip(mesh, domain, fixed)
+    spacing = float(np.mean([v[1] - v[0] for v in values.values()]))
+    edge = boundary_points(domain, spacing)
+    return _fitted(domain, fixed, mesh.points[inside], edge, replace(mesh, points=edge), spacing)
+
+
+def levels(domain: Domain, axes: Sequence[str], n: int) -> dict[str, Array]:
+    """Grid values by coordinate, about n together: squares in space, odd counts.
+
+    Args:
+        domain: The domain.
+        axes: Coordinates.
+        n: About how many grid points together.
+
+    Returns:
+        Values by coordinate; the middle of each interval is among them.
+    """
+    lengths = {a: domain.bounds[a][1] - domain.bounds[a][0] for a in axes}
+    spatial = [lengths[a] for a in axes if a in domain.space]
+    each = n ** (1 / len(axes))
+    mean = float(np.exp(np.mean(np.log(spatial)))) if spatial else 1.0
+    # A long channel gets more points along than across, within reason.
+    ratio = {a: min(max(lengths[a] / mean, 0.25), 4.0) if a in domain.space else 1.0 for a in axes}
+    return {a: np.linspace(*domain.bounds[a], _odd(each * ratio[a])) for a in axes}
+
+
+def axes_of(domain: Domain) -> tuple[str, ...]:
+    """All coordinates in the order space, time, parameters."""
+    times = () if domain.time is None else (domain.time,)
+    return (*domain.space, *times, *domain.parameters)
+
+
+def boundary_points(domain: Domain, spacing: float) -> Array:
+    """Points along the boundary of a planar region, about ``spacing`` apart, ends included.
+
+    Args:
+        domain: Domain whose space is a plane.
+        spacing: Distance wanted, in the coordinates' units.
+
+    Returns:
+        Shape (n, 2).
+    """
+    columns = [domain.coordinates.index(name) for name in domain.space]
+    found = []
+    for piece in domain.boundary.pieces:
+        # Along each side of the unit cube in turn: the sides that are time or parameters stay
+        # in place, and thinning takes their copies away.
+        steps = int(np.clip(4 * piece.measure / spacing, 16, 4_000))
+        for side in range(piece.unit):
+            u = torch.full((steps + 1, piece.unit), 0.5, dtype=torch.float64)
+            u[:, side] = torch.linspace(0, 1, steps + 1, dtype=torch.float64)
+            placed = piece.place(u)
+            x = placed.x if placed.keep is None else placed.x[placed.keep]
+            if len(x):
+                found.append(_thin(to_array(x)[:, columns], 0.6 * spacing))
+    return _thin(np.concatenate(found), 0.2 * spacing) if found else np.zeros((0, 2))
+
+
+def _fitted(
+    domain: Domain,
+    fixed: Mapping[str, float],
+    interior: Array,
+    edge: Array,
+    like: Mesh,
+    spacing: float,
+) -> Mesh:
+    """Delaunay triangles between boundary and inner points, less those outside the domain."""
+    if len(edge):
+        apart, _ = cKDTree(edge).query(interior)
+        interior = interior[apart > 0.5 * spacing]
+    points = np.concatenate([edge, interior])
+    if len(points) < 3:
+        return replace(like, points=points, kind="triangle", cells=np.zeros((0, 3), dtype=int))
+    cells = Delaunay(points).simplices
+    corners = points[cells]
+    sides = corners[:, 1:] - corners[:, :1]
+    area = 0.5 * (sides[:, 0, 0] * sides[:, 1, 1] - sides[:, 0, 1] * sides[:, 1, 0])
+    middles = replace(like, points=corners.mean(axis=1))
+    inside = contains(domain, middles.columns(domain.coordinates, fixed))
+    mesh = replace(like, points=points, kind="triangle")
+    # Boundary points in a row leave triangles without area.
+    return _used(mesh, cells[inside & (np.abs(area) > 1e-6 * spacing**2)])
+
+
+def _used(mesh: Mesh, cells: Array) -> Mesh:
+    used, inverse = np.unique(cells, return_inverse=True)
+    return replace(mesh, points=mesh.points[used], cells=inverse.reshape(cells.shape))
+
+
+def _thin(points: Array, spacing: float) -> Array:
+    """Points in their order, each at least ``spacing`` away from those kept before."""
+    tree, dropped, kept = cKDTree(points), np.zeros(len(points), dtype=bool), []
+    for i, near in enumerate(tree.query_ball_point(points, spacing)):
+        if not dropped[i]:
+            kept.append(i)
+            dropped[near] = True
+    return points[kept]
+
+
+def _odd(n: float) -> int:
+    return 2 * max(2, round((n - 1) / 2)) + 1
