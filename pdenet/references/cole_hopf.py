@@ -92,4 +92,5 @@ def _ratio(nodes: Tensor, x: Any, t: Any, nu: Any) -> Any:
 
 def _largest(exponent: Any) -> Any:
     # Any shift cancels in the quotient, so it is taken as a constant.
-    return exponent.detach().amax(-1, keepdim=True)
+    values = exponent if isinstance(exponent, Tensor) else exponent.value
+    return values.detach().amax(-1, keepdim=True)
