@@ -7,10 +7,10 @@ Everything is written in torch functions on the last axis, so that truncated ser
 from torch import nn
 
 from pdenet.networks.activations import ACTIVATIONS, ActivationName, find_activation
-from pdenet.networks.build import build_network, field_columns
+from pdenet.networks.build import Factory, build_network, field_columns
 from pdenet.networks.embeddings import PeriodicEmbedding, RandomFourierEmbedding
 from pdenet.networks.fourier_features import FourierFeatures
-from pdenet.networks.hard import HardConstraint
+from pdenet.networks.hard import HardConstraint, Term
 from pdenet.networks.layers import FactorizedLinear, dense, glorot
 from pdenet.networks.mlp import MLP
 from pdenet.networks.modified_mlp import ModifiedMLP
@@ -35,6 +35,7 @@ __all__ = [
     "ActivationName",
     "Affine",
     "FactorizedLinear",
+    "Factory",
     "FourierFeatures",
     "HardConstraint",
     "ModifiedMLP",
@@ -42,6 +43,7 @@ __all__ = [
     "PirateNet",
     "RandomFourierEmbedding",
     "Separate",
+    "Term",
     "build_network",
     "dense",
     "field_columns",
