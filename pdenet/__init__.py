@@ -1,1 +1,43 @@
-"""Neural solvers for partial differential equations."""
+"""Neural solvers for partial differential equations.
+
+The top call's arguments are the packages::
+
+    solution = pdenet.solve(problem, solver, network, sampler, optimizer, callbacks)
+"""
+
+from pdenet.conditions import (
+    Condition,
+    Data,
+    Dirichlet,
+    Initial,
+    Integral,
+    Interface,
+    Neumann,
+    Periodic,
+    Robin,
+)
+from pdenet.problem import Problem, Unknown
+from pdenet.record import Record
+from pdenet.run import load, resume, solve
+from pdenet.solution import Solution
+from pdenet.solvers import PINN
+
+__all__ = [
+    "PINN",
+    "Condition",
+    "Data",
+    "Dirichlet",
+    "Initial",
+    "Integral",
+    "Interface",
+    "Neumann",
+    "Periodic",
+    "Problem",
+    "Record",
+    "Robin",
+    "Solution",
+    "Unknown",
+    "load",
+    "resume",
+    "solve",
+]

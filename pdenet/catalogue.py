@@ -110,7 +110,11 @@ def find(spec: str) -> Entry:
     path, _, name = spec.rpartition(":") if ".py:" in spec else (spec, "", "")
     if path.endswith(".py"):
         return _in_file(Path(path), name)
-    known = {e.name: e for e in entries()}
+    module = spec.replace("-", "_")
+    packaged = (info.name for info in pkgutil.iter_modules(pdenet.problems.__path__))
+    # One file a problem: most names need no look at the other files.
+    found = list(_in_module(module)) if module in packaged else entries()
+    known = {e.name: e for e in found}
     if spec in known:
         return known[spec]
     close = get_close_matches(spec, known, n=1)
@@ -123,9 +127,12 @@ def find(spec: str) -> Entry:
 
 def _packaged() -> Iterator[Entry]:
     for info in pkgutil.iter_modules(pdenet.problems.__path__):
-        module = importlib.import_module(f"pdenet.problems.{info.name}")
-        for function in _problem_functions(module):
-            yield Entry(function.__name__.replace("_", "-"), function)
+        yield from _in_module(info.name)
+
+
+def _in_module(name: str) -> Iterator[Entry]:
+    for function in _problem_functions(importlib.import_module(f"pdenet.problems.{name}")):
+        yield Entry(function.__name__.replace("_", "-"), function)
 
 
 def _installed() -> Iterator[Entry]:

@@ -213,7 +213,8 @@ def _run(run: Run, checkpoint: dict[str, Any] | None = None) -> Solution:
     solver = run.build_solver()
     comparison = Comparison.of(run.problem)
     measure = Measure(comparison, run.target)
-    trainer = run.trainer(measure)
+    with _quiet():
+        trainer = run.trainer(measure)
     ready = time.monotonic()
     stopped_by = _fit(run, trainer, solver, checkpoint)
     trained = time.monotonic()
@@ -387,7 +388,8 @@ def _quiet() -> Any:
     for log, _ in levels:
         log.setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        # Lightning 2.6 calls a part of torch that torch 2.13 deprecates.
+        warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
         try:
             yield
         finally:

@@ -20,7 +20,7 @@ from pdenet.geometry import Points
 from pdenet.optim import OPTIMIZERS, NonFiniteError, Phase, objective_changed, stop_reason
 from pdenet.problem import Problem
 from pdenet.residuals import Batch, Residuals, tensors
-from pdenet.sampling import Sampler, Uniform
+from pdenet.sampling import Sampler, UniformSampler
 
 BLOCK_SECONDS = 0.2  # a block of steps lasts no longer, so that callbacks and Ctrl-C stay prompt
 
@@ -101,18 +101,20 @@ class Solver(pl.LightningModule, ABC):
                 "least one phase, one step a block and one batch an epoch are needed."
             )
         self.residuals = residuals
-        self.sampler = Uniform() if sampler is None else sampler
+        self.sampler = UniformSampler() if sampler is None else sampler
         self.balance = Static() if balance is None else balance
         self.seed = seed
         self.block = block
         self.steps_per_epoch = steps_per_epoch
         self.progress = Progress()
         self.automatic_optimization = len(self.phases) == 1 and block == 1 and self._plain()
-        self.sampler.bind({n: c.on for n, c in residuals.conditions.items()}, seed)
+        regions = {n: c.on for n, c in residuals.conditions.items()}
+        self.sampler.bind(regions, seed)
+        self.balance.bind(regions, seed)
         self._rows = torch.compile(residuals, fullgraph=True) if compiled else residuals
         self._points: dict[str, Points] = {}
         self._batch: dict[str, Batch] = {}
-        self._counts: dict[str, float] = {}
+        self._shares: dict[str, Tensor | float] = {}
         self._terms: dict[str, Tensor] = {}
         self._last_loss = torch.tensor(torch.nan)
         self._optimizer_list: list[LightningOptimizer] = []
@@ -304,19 +306,27 @@ class Solver(pl.LightningModule, ABC):
             condition = self.residuals.conditions[name]
             mine = points if condition.integral else points.shard(rank, world)
             batch[name] = tensors(condition, mine, like)
-            # Ranks are averaged: each divides by the mean number of rows on a rank, so that
-            # shards of unequal length still give the mean over all points.
-            self._counts[name] = 1.0 if condition.integral else len(points) / world
+            self._shares[name] = 1.0 if condition.integral else world * self._share(points, mine)
         return batch
 
     def weighted_mean_square(self, name: str, rows: Tensor, weight: Tensor) -> Tensor:
         """As :meth:`mean_square`; the weight is a number, or one for each point, shape (n,)."""
         squares = rows.square() if rows.ndim == 1 else rows.square().sum(-1)
-        return (weight * squares).sum() / self._counts[name]
+        return (weight * self._shares[name] * squares).sum()
 
     def mean_square(self, name: str, rows: Tensor) -> Tensor:
         """Mean over all ranks' points of the sum over equations, once ranks are averaged."""
-        return rows.square().sum() / self._counts[name]
+        return self.weighted_mean_square(name, rows, torch.ones_like(rows[:1].sum()))
+
+    def _share(self, points: Points, mine: Points) -> Tensor | float:
+        """Each point's part of a mean over all points: of the law, or by quadrature weight.
+
+        Shards of unequal length still give the mean over all points once ranks are averaged.
+        """
+        if not self.sampler.weighted:
+            return 1.0 / len(points)
+        like = next(self.residuals.model.parameters())
+        return (mine.weight / points.weight.sum()).to(like)
 
     def _gradient_norms(self, rows: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Norm of each term's gradient, at the price of one reverse pass a term."""

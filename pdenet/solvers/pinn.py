@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pdenet.networks import MLP, Factory, HardConstraint, build_network
+from pdenet.networks import MLP, Factory, build_network
 from pdenet.problem import Problem
 from pdenet.residuals import Residuals
 from pdenet.solvers.base import Solver
@@ -52,10 +52,25 @@ class PINN(Solver):
         dtype: torch.dtype = torch.float64,
         **training: Any,
     ) -> None:
-        model, imposed = assemble(problem, network, separate, hard, seed, dtype)
+        owned = isinstance(network, nn.Module)
+        plan = plan_hard_conditions(problem, embedding=not owned) if hard else None
+        core = build_network(
+            network,
+            coordinates=problem.coordinates,
+            fields=problem.shapes,
+            bounds=problem.domain.bounds,
+            periodic=None if plan is None else plan.periodic,
+            separate=separate,
+            seed=None if owned else seed,
+            dtype=dtype,
+        )
+        model = core if plan is None else plan.wrap(core)
+        imposed = () if plan is None else plan.imposed
         super().__init__(Residuals(problem, model, imposed), seed=seed, **training)
+        self.plan = plan
 
     def objective(self, rows: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> Tensor:
         """Half the weighted sum of mean squares."""
         terms = [0.5 * self.weighted_mean_square(n, r, weights[n]) for n, r in rows.items()]
         return torch.stack(terms).sum()
+
