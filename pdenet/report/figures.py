@@ -11,7 +11,7 @@ from pdenet.record import Record
 from pdenet.report.lines import cloud_figures, curve_figures, cut_figures, slice_figures
 from pdenet.report.maps import flow_figures, map_figures, planes
 from pdenet.report.probe import Probe
-from pdenet.report.slices import Case, View
+from pdenet.report.slices import Case, View, joined
 from pdenet.report.style import number, save
 from pdenet.report.training import training_figure
 from pdenet.solution import Solution
@@ -109,5 +109,4 @@ def _solid(probe: Probe, view: View, title: str) -> Iterator[tuple[str, Figure]]
 def _third_named(view: View, axes: tuple[str, str]) -> Case:
     case = view.final(axes)
     (held,) = (n for n in view.domain.space if n not in axes)
-    label = ", ".join(part for part in (f"{held} = {case.fixed[held]:.3g}", case.label) if part)
-    return Case(label, case.fixed)
+    return Case(joined(f"{held} = {case.fixed[held]:.3g}", case.label), case.fixed)

@@ -55,9 +55,8 @@ def value_panel(curves: Sequence[Curve], title: str, along: str, name: str) -> D
             label = None if i else "reference"
             assert curve.exact is not None
             ax.plot(curve.abscissa, curve.exact, color=EXACT, ls=(0, (4, 3)), lw=1, label=label)
-        ax.set_xlabel(plain(along))
+        frame(ax, curves, along)
         ax.set_ylabel(plain(name))
-        ax.grid(alpha=0.25, lw=0.5)
         if len(curves) + len(references) > 1:
             legend(ax, len(curves) + 1)
         return None
@@ -88,15 +87,24 @@ def magnitude_panel(curves: Sequence[Curve], title: str, along: str, name: str) 
             ax.semilogy(curve.abscissa, v, color=colour, lw=1.2, label=plain(curve.label))
         low, high = log_extent(values)
         ax.set_ylim(low / 2, high * 2)
-        ax.set_xlabel(plain(along))
-        below = any((c.values < low).any() for c in curves)
+        frame(ax, curves, along)
+        below = any(((c.values > 0) & (c.values < low)).any() for c in curves)
         ax.set_ylabel(plain(name) + (f"  (cut below {low:.0e})" if below else ""))
-        ax.grid(alpha=0.25, lw=0.5)
         if len(curves) > 1:
             legend(ax, len(curves))
         return None
 
     return draw
+
+
+def frame(ax: Axes, curves: Sequence[Curve], along: str) -> None:
+    """The whole abscissa, also where there is nothing to draw."""
+    ends = [(c.abscissa.min(), c.abscissa.max()) for c in curves]
+    low, high = min(a for a, _ in ends), max(b for _, b in ends)
+    margin = 0.02 * (high - low)
+    ax.set_xlim(low - margin, high + margin)
+    ax.set_xlabel(plain(along))
+    ax.grid(alpha=0.25, lw=0.5)
 
 
 def _colours(n: int) -> list:

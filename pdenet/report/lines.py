@@ -13,12 +13,14 @@ from pdenet.report.line_panels import Curve, magnitude_panel, value_panel
 from pdenet.report.maps import paged
 from pdenet.report.probe import Array, Probe, Sample, rms, to_array
 from pdenet.report.slices import Case, Line, View
-from pdenet.report.style import EXACT, PREDICTED, Draw, number, plain, say
+from pdenet.report.style import EXACT, PREDICTED, Draw, Panel, number, plain, say
 
-PANEL = (4.2, 2.9)
-CUT_PANEL = (3.4, 2.7)
+PANEL = Panel(4.2, 2.9)
+CUT_PANEL = Panel(3.5, 2.6)
+SLICE_PANEL = Panel(5.4, 3.4)
 MOST_CUTS = 3  # coordinates that get a cut of their own
 CLOUD_POINTS = 4_000
+SLICES = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,9 +42,11 @@ class Profile:
         return Curve(self.line.abscissa, values, self.case.label, exact)
 
 
-def profiles(probe: Probe, lines: Sequence[tuple[Case, Line]]) -> list[Profile]:
+def profiles(
+    probe: Probe, lines: Sequence[tuple[Case, Line]], residual: bool = True
+) -> list[Profile]:
     """Evaluates lines."""
-    return [Profile(case, line, probe.masked(line.x)) for case, line in lines]
+    return [Profile(case, line, probe.masked(line.x, residual=residual)) for case, line in lines]
 
 
 def curve_figures(probe: Probe, view: View, axis: str, title: str) -> Iterator[tuple[str, Figure]]:
@@ -77,10 +81,14 @@ def slice_figures(probe: Probe, view: View, axis: str, title: str) -> Iterator[t
     Yields:
         File stems and figures.
     """
-    found = profiles(probe, [(c, view.along(axis, c)) for c in view.cases([axis], times=5)])
-    columns = [_values(probe, found), _errors(probe, found)]
-    rows = [list(row) for row in zip(*(c for c in columns if c), strict=False)]
-    yield from paged("slices", rows, title, (5.2, 3.3))
+    rows: list[list[Draw | None]] = []
+    for level in view.levels([axis]):
+        moments = view.moments([axis], level, SLICES)
+        found = profiles(probe, [(c, view.along(axis, c)) for c in moments], residual=False)
+        errors = dict(zip(found[0].sample.exact, _errors(probe, found), strict=True))
+        for name, draw in zip(probe.names, _values(probe, found), strict=True):
+            rows.append([draw, errors[name]] if name in errors else [draw])
+    yield from paged("slices", rows, title, SLICE_PANEL)
 
 
 def cut_figures(probe: Probe, view: View, title: str) -> Iterator[tuple[str, Figure]]:
@@ -121,7 +129,7 @@ def cloud_figures(probe: Probe, title: str) -> Iterator[tuple[str, Figure]]:
         [_scatter(sample, name), _distribution(sample, name)] for name in sample.exact
     ]
     if rows:
-        yield from paged("scatter", rows, title, (4.4, 3.7))
+        yield from paged("scatter", rows, title, Panel(4.6, 3.8))
 
 
 def _values(probe: Probe, found: Sequence[Profile]) -> list[Draw]:

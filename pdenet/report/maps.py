@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from pdenet.report.map_panels import WIDEST, aspect, flow_panel, map_panel
 from pdenet.report.mesh import Mesh, plane_mesh
 from pdenet.report.probe import Array, Probe, Sample, rms
-from pdenet.report.slices import Case
+from pdenet.report.slices import Case, joined
 from pdenet.report.style import (
     Draw,
+    Panel,
     compose,
     linear_scale,
     log_scale,
@@ -80,7 +81,7 @@ def map_figures(probe: Probe, views: Sequence[Plane], title: str) -> Iterator[St
         ]
         depth = max(len(column) for column in columns)
         rows = [[c[i][0] if i < len(c) else None for c in columns] for i in range(depth)]
-        yield from paged("solution", rows, title, panel_size(probe, views[0].mesh))
+        yield from paged("solution", rows, title, panel_of(probe, views[0].mesh))
         return
     for stem, rows in (
         ("solution", _fields(probe, views)),
@@ -88,7 +89,7 @@ def map_figures(probe: Probe, views: Sequence[Plane], title: str) -> Iterator[St
         ("residual", _residuals(probe, views)),
     ):
         if rows:
-            yield from paged(stem, rows, title, panel_size(probe, views[0].mesh))
+            yield from paged(stem, rows, title, panel_of(probe, views[0].mesh))
 
 
 def flow_figures(probe: Probe, view: Plane, case: Case, title: str) -> Iterator[Stem]:
@@ -119,13 +120,13 @@ def flow_figures(probe: Probe, view: Plane, case: Case, title: str) -> Iterator[
     for name, (u, v) in pairs.items():
         speed = np.hypot(view.sample.predicted[u], view.sample.predicted[v])
         flow = tuple(on_lattice.predicted[c].reshape(FLOW_LATTICE, -1) for c in (u, v))
-        label = _joined(f"|{name}| and its direction", view.label)
+        label = joined(f"|{name}| and its direction", view.label)
         draws.append(flow_panel(view.mesh, speed, sides, flow, label, linear_scale([speed])))  # type: ignore[arg-type]
-    yield "flow", compose([draws], title, panel_size(probe, view.mesh, width=4.6))
+    yield "flow", compose([draws], title, panel_of(probe, view.mesh, width=5.2))
 
 
 def paged(
-    stem: str, rows: Sequence[Sequence[Draw | None]], title: str, panel: tuple[float, float]
+    stem: str, rows: Sequence[Sequence[Draw | None]], title: str, panel: Panel
 ) -> Iterator[Stem]:
     """Figures of at most ``PANEL_ROWS`` rows each.
 
@@ -133,7 +134,7 @@ def paged(
         stem: Of the first file; the others get a number.
         rows: Panels.
         title: Of every figure.
-        panel: Width and height of a panel, in inches.
+        panel: Size and margins of each panel.
 
     Yields:
         File stems and figures.
@@ -143,14 +144,14 @@ def paged(
         yield name, compose(rows[start : start + PANEL_ROWS], title, panel)
 
 
-def panel_size(probe: Probe, mesh: Mesh, width: float = 3.9) -> tuple[float, float]:
-    """Width and height of a panel that suits a plane's sides, in inches."""
-    if not spatial(probe, mesh):
-        return width, 2.9
+def panel_of(probe: Probe, mesh: Mesh, width: float = 4.0) -> Panel:
+    """The panel that suits a plane's sides, with room for a colour bar."""
+    panel = Panel(width, 2.9, left=0.65, right=0.85)
     ratio = aspect(mesh)
-    if not 1 / WIDEST <= ratio <= WIDEST:
-        return width, 2.9
-    return width, float(np.clip(0.78 * width * ratio + 0.55, 1.6, 5.0))
+    if not spatial(probe, mesh) or not 1 / WIDEST <= ratio <= WIDEST:
+        return panel
+    inner = ratio * (width - panel.left - panel.right)
+    return replace(panel, height=min(inner, 4.5) + panel.bottom + panel.top)
 
 
 def spatial(probe: Probe, mesh: Mesh) -> bool:
@@ -162,7 +163,7 @@ def _fields(probe: Probe, views: Sequence[Plane]) -> list[list[Draw]]:
     rows = []
     for name in probe.names:
         values = [v.sample.predicted[name] for v in views]
-        titles = [_joined(name, v.label) for v in views]
+        titles = [joined(name, v.label) for v in views]
         rows.append(_row(probe, views, values, titles, log=False))
     return rows
 
@@ -174,7 +175,7 @@ def _errors(probe: Probe, views: Sequence[Plane]) -> list[list[Draw]]:
         known = [e for e in errors if e is not None]
         if len(known) == len(views):
             titles = [
-                _joined(f"|{name} - reference|", v.label, f"max {number(_largest(e))}")
+                joined(f"|{name} - reference|", v.label, f"max {number(_largest(e))}")
                 for v, e in zip(views, known, strict=True)
             ]
             rows.append(_row(probe, views, known, titles, log=True))
@@ -186,7 +187,7 @@ def _residuals(probe: Probe, views: Sequence[Plane]) -> list[list[Draw]]:
     for name in probe.equations:
         values = [v.sample.residual[name] for v in views]
         titles = [
-            _joined(f"|residual of {name}|", v.label, f"rms {number(rms(r))}")
+            joined(f"|residual of {name}|", v.label, f"rms {number(rms(r))}")
             for v, r in zip(views, values, strict=True)
         ]
         rows.append(_row(probe, views, values, titles, log=True))
@@ -207,7 +208,3 @@ def _row(
 def _largest(values: Array) -> float:
     finite = values[np.isfinite(values)]
     return float(finite.max()) if len(finite) else float("nan")
-
-
-def _joined(*parts: str) -> str:
-    return ", ".join(part for part in parts if part)

@@ -197,7 +197,7 @@ def boundary_points(domain: Domain, spacing: float) -> Array:
     """
     columns = [domain.coordinates.index(name) for name in domain.space]
     found = []
-    for piece in domain.boundary.pieces:
+    for piece in domain.boundary.pieces():
         # Along each side of the unit cube in turn: the sides that are time or parameters stay
         # in place, and thinning takes their copies away.
         steps = int(np.clip(4 * piece.measure / spacing, 16, 4_000))

@@ -76,17 +76,47 @@ class View:
         Returns:
             At least one case.
         """
-        domain = self.domain
+        levels = self.levels(drawn)
+        cases = self.moments(drawn, levels[len(levels) // 2], times)
+        if len(levels) == 1:
+            return cases
+        low, high = (self.moments(drawn, level, times)[-1] for level in (levels[0], levels[-1]))
+        return [low, *cases, high]
+
+    def levels(self, drawn: Sequence[str]) -> list[Case]:
+        """Low, middle and high values of the parameters that are not drawn; all others at centre.
+
+        Args:
+            drawn: Coordinates that a panel draws.
+
+        Returns:
+            Three cases, or one where there are no such parameters.
+        """
         base = {n: v for n, v in self.centre.items() if n not in drawn}
-        moments = self._moments(drawn, times)
-        cases = [base | m for m in moments] or [base]
-        held = [p for p in domain.parameters if p not in drawn]
-        if held:
-            low, high = ({p: domain.bounds[p][side] for p in held} for side in (0, 1))
-            last = cases[-1]
-            cases = [last | low, *cases, last | high]
-        shown = [n for n in (domain.time, *domain.parameters) if n in base]
-        return [Case(_label({n: case[n] for n in shown}), case) for case in cases]
+        held = [p for p in self.domain.parameters if p in base]
+        middle = {p: base[p] for p in held}
+        ends = [{p: self.domain.bounds[p][side] for p in held} for side in (0, 1)]
+        chosen = [ends[0], middle, ends[1]] if held else [middle]
+        return [Case(_label(values), base | values) for values in chosen]
+
+    def moments(self, drawn: Sequence[str], level: Case, times: int) -> list[Case]:
+        """Times from first to last at some values of the parameters.
+
+        Args:
+            drawn: Coordinates that a panel draws.
+            level: One of :meth:`levels`.
+            times: Number of times.
+
+        Returns:
+            One case a time, or the level itself where time is drawn or absent.
+        """
+        time = self.domain.time
+        if time is None or time in drawn:
+            return [level]
+        moments = np.linspace(*self.domain.bounds[time], times).tolist()
+        return [
+            Case(joined(_label({time: v}), level.label), {**level.fixed, time: v}) for v in moments
+        ]
 
     def final(self, drawn: Sequence[str]) -> Case:
         """The last time at the middle parameters.
@@ -95,16 +125,10 @@ class View:
             drawn: Coordinates that a panel draws.
 
         Returns:
-            One of :meth:`cases`.
+            The last but the ends of :meth:`cases`.
         """
-        held = set(self.domain.parameters) - set(drawn)
-        return self.cases(drawn)[-2 if held else -1]
-
-    def _moments(self, drawn: Sequence[str], times: int) -> list[dict[str, float]]:
-        time = self.domain.time
-        if time is None or time in drawn:
-            return []
-        return [{time: float(v)} for v in np.linspace(*self.domain.bounds[time], times)]
+        levels = self.levels(drawn)
+        return self.moments(drawn, levels[len(levels) // 2], 2)[-1]
 
     def along(self, name: str, case: Case, n: int = LINE_POINTS) -> Line:
         """The line on which one coordinate varies.
@@ -138,6 +162,11 @@ class View:
             low, high = domain.bounds[name]
             x[:, domain.coordinates.index(name)] = low + share * (high - low)
         return Line("diagonal", share, x)
+
+
+def joined(*parts: str) -> str:
+    """The parts that are not empty, with commas between."""
+    return ", ".join(part for part in parts if part)
 
 
 def _label(values: Mapping[str, float]) -> str:

@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
+from typing import ClassVar
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,12 +18,14 @@ from matplotlib.figure import Figure
 from pdenet.report.probe import Array
 
 DPI = 130
+LETTERS_PER_INCH = 9  # of a title
 INK = "#333333"
 PREDICTED, EXACT = "#0072b2", "black"  # of Okabe and Ito's palette, told apart by all eyes
 CYCLE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#882255", "#999933")
-DECADES = 5  # of errors and residuals that a figure shows; what is smaller is drawn as the floor
+DECADES = 4  # of errors and residuals that a figure shows; what is smaller is drawn as the floor
 
 Draw = Callable[[Axes], None]
+Place = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,29 +100,71 @@ def extent(values: Sequence[Array]) -> tuple[float, float]:
     return (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
 
 
-def compose(
-    rows: Sequence[Sequence[Draw | None]], title: str, panel: tuple[float, float]
-) -> Figure:
+@dataclass(frozen=True)
+class Panel:
+    """The place of one panel, in inches: its size with the margins for labels and colour bar.
+
+    Args:
+        width: Margins included.
+        height: Margins included.
+        left: Margin for the ordinate.
+        right: Margin for a colour bar, if any.
+    """
+
+    width: float
+    height: float
+    left: float = 0.75
+    right: float = 0.15
+
+    bottom: ClassVar[float] = 0.5
+    top: ClassVar[float] = 0.33
+
+    def place(self, x: float, y: float, size: tuple[float, float]) -> Place:
+        """Frame of the axes, as fractions of a figure, of a panel with its corner at (x, y)."""
+        width = self.width - self.left - self.right
+        height = self.height - self.bottom - self.top
+        return (
+            (x + self.left) / size[0],
+            (y + self.bottom) / size[1],
+            width / size[0],
+            height / size[1],
+        )
+
+
+def compose(rows: Sequence[Sequence[Draw | None]], title: str, panel: Panel) -> Figure:
     """A figure of panels in rows and columns.
+
+    Margins are given, not fitted: fitting them measures every label and doubles the time.
 
     Args:
         rows: What draws each panel; None leaves it empty.
         title: Above all panels.
-        panel: Width and height of one, in inches.
+        panel: Size and margins of each.
 
     Returns:
         The figure.
     """
-    columns = max(len(row) for row in rows)
-    size = (panel[0] * columns, panel[1] * len(rows) + 0.45)
-    figure = Figure(figsize=size, layout="constrained")
-    figure.suptitle(plain(title), fontsize=11, color=INK, fontweight="bold")
-    grid = figure.subplots(len(rows), columns, squeeze=False)
-    for line, draws in zip(grid, rows, strict=True):
-        for ax, draw in zip(line, [*draws, *[None] * (columns - len(draws))], strict=True):
-            if draw is None:
-                ax.set_axis_off()
-            else:
+    width = panel.width * max(len(row) for row in rows)
+    lines = wrap(title, int(LETTERS_PER_INCH * width))
+    top = panel.height * len(rows)
+    size = (width, top + 0.12 + 0.19 * len(lines))
+    figure = Figure(figsize=size)
+    heading = plain("\n".join(lines))
+    figure.text(
+        0.5,
+        1 - 0.07 / size[1],
+        heading,
+        ha="center",
+        va="top",
+        color=INK,
+        fontsize=11,
+        fontweight="bold",
+    )
+    for i, draws in enumerate(rows):
+        for j, draw in enumerate(draws):
+            if draw is not None:
+                corner = (j * panel.width, top - (i + 1) * panel.height)
+                ax = figure.add_axes(panel.place(*corner, size))
                 draw(ax)
                 dress(ax)
     return figure
@@ -126,7 +172,7 @@ def compose(
 
 def dress(ax: Axes) -> None:
     """Quiet spines, small type."""
-    ax.tick_params(labelsize=8, colors=INK)
+    ax.tick_params(which="both", labelsize=8, colors=INK)
     for item in (ax.xaxis.label, ax.yaxis.label):
         item.set_fontsize(9)
         item.set_color(INK)

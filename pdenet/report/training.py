@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from pdenet.record import Curve
 from pdenet.report.probe import Array
-from pdenet.report.style import CYCLE, EXACT, Draw, compose, legend, plain, say
+from pdenet.report.style import CYCLE, EXACT, Draw, Panel, compose, legend, plain, say
 
-PANEL = (5.6, 3.1)
+PANEL = Panel(5.7, 3.2)
 SHADES = ("#f2f4f7", "#e3e9f1")
 
 
@@ -100,7 +100,8 @@ def _finish(ax: Axes, curve: Curve, clock: str, at: Sequence[float]) -> None:
                 ha="center",
                 va="bottom",
                 fontsize=7.5,
-                color="#667788",
+                color="#556677",
+                bbox={"boxstyle": "square,pad=0.15", "fc": SHADES[i % 2], "ec": "none"},
             )
 
 
