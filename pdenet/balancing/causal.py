@@ -56,7 +56,7 @@ class Causal(Balance):
                 f"and delta={delta} between 0 and 1."
             )
         self.chunks, self.epsilons, self.delta = chunks, steep, delta
-        self._steep = torch.tensor(steep)
+        self._steep = torch.tensor(steep, dtype=torch.float64)
         self.interval = (0.0, 1.0)
         self.spanning: frozenset[str] = frozenset()
         self.equations: frozenset[str] = frozenset()
