@@ -154,8 +154,7 @@ def _in_file(path: Path, name: str) -> Entry:
         raise ValueError(f"{path} holds no problem {name!r}; it holds {sorted(functions)}.")
     if not name and len(functions) > 1:
         raise ValueError(
-            f"{path} holds the problems {sorted(functions)}; choose one as "
-            f"{path}:{min(functions)}."
+            f"{path} holds the problems {sorted(functions)}; choose one as {path}:{min(functions)}."
         )
     chosen = wanted or next(iter(functions))
     return Entry(f"{path.resolve()}:{chosen}", functions[chosen])
@@ -163,7 +162,8 @@ def _in_file(path: Path, name: str) -> Entry:
 
 def _run_file(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"pdenet_user_{path.stem}", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     # Postponed annotations are looked up in sys.modules.
     sys.modules[module.__name__] = module

@@ -41,3 +41,43 @@ def finite(**numbers: float) -> None:
     for name, value in numbers.items():
         if not math.isfinite(value):
             raise ValueError(f"{name}={value} must be finite.")
+
+
+def whole(least: int = 1, /, **numbers: int) -> None:
+    """Refuses what is not a whole number of at least some size.
+
+    Args:
+        least: Smallest number allowed.
+        numbers: Values by the names that the error shall show.
+
+    Raises:
+        ValueError: A number is not whole, or smaller than ``least``.
+
+    Example:
+        >>> whole(frequency=2)
+        >>> whole(2, dimension=1)
+        Traceback (most recent call last):
+        ...
+        ValueError: dimension=1 must be a whole number, 2 or more.
+    """
+    for name, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(f"{name}={value} must be a whole number, {least} or more.")
+
+
+def one_of(*choices: str, **words: str) -> None:
+    """Refuses words that are not among the choices.
+
+    Args:
+        choices: The words allowed.
+        words: Values by the names that the error shall show.
+
+    Raises:
+        ValueError: A word is not among the choices.
+
+    Example:
+        >>> one_of("clamped", "free", support="free")
+    """
+    for name, value in words.items():
+        if value not in choices:
+            raise ValueError(f"{name}={value!r} must be one of {', '.join(choices)}.")

@@ -102,9 +102,7 @@ def _solve_new(given: dict[str, Any], console: Console, quiet: bool) -> Solution
     console.print(problem_panel(entry.build(**parameters)))
     plain = {k: v for k, v in vars(settings).items() if k != "problem"}
     out = given.get("out") or Path("runs") / entry.name
-    return solve(
-        entry.spec, parameters=parameters, out=out, progress=not quiet, **plain
-    )
+    return solve(entry.spec, parameters=parameters, out=out, progress=not quiet, **plain)
 
 
 def _status(solution: Solution) -> int:

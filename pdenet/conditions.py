@@ -58,7 +58,7 @@ class Condition:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(on={self.on.label!r})"
 
-    def data(self, points: Points) -> dict[str, Tensor]:  # noqa: ARG002
+    def data(self, points: Points) -> dict[str, Tensor]:
         """Measured values at points of the region, by the name that the residual takes."""
         return {}
 
@@ -236,7 +236,9 @@ class Interface(Condition):
             k_in, k_out, gap, source = (evaluate(v, known) for v in data)
             normal = [known[name] for name in normals]
             flux_in = k_in * normal_derivative(inside, *normal)
-            return inside - outside - gap, flux_in - k_out * normal_derivative(outside, *normal) - source
+            return inside - outside - gap, flux_in - k_out * normal_derivative(
+                outside, *normal
+            ) - source
 
         names = _names([left, right, *normals], data)
         super().__init__(with_signature(residual, names), on)
@@ -357,7 +359,9 @@ def prescribed_values(value: Any, points: Points) -> Tensor:
     if isinstance(value, tuple):
         return torch.stack([prescribed_values(v, points) for v in value], dim=-1)
     if not callable(value):
-        return torch.full((len(points),), float(value), dtype=points.x.dtype, device=points.x.device)
+        return torch.full(
+            (len(points),), float(value), dtype=points.x.dtype, device=points.x.device
+        )
     result = evaluate(value, {name: points[name] for name in points.coordinates})
     if not isinstance(result, Tensor):
         return prescribed_values(float(result), points)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from itertools import combinations
@@ -174,7 +174,9 @@ class Problem:
 
     def _check_names(self) -> None:
         if not self.conditions:
-            raise ValueError(f"Problem {self.name!r} has no conditions; give at least its equation.")
+            raise ValueError(
+                f"Problem {self.name!r} has no conditions; give at least its equation."
+            )
         if not (math.isfinite(self.target) and self.target > 0):
             raise ValueError(f"target={self.target} must be positive and finite, such as 1e-3.")
         normals = ["n" + name for name in self.domain.space]
@@ -247,7 +249,9 @@ class Problem:
         normals = {}
         if points.normals is not None:
             normals = {f"n{name}": points[f"n{name}"] for name in points.space}
-        starts = {n: torch.tensor(u.start) for n, u in self.unknowns.items() if isinstance(u, Unknown)}
+        starts = {
+            n: torch.tensor(u.start) for n, u in self.unknowns.items() if isinstance(u, Unknown)
+        }
         return {**normals, **starts, **condition.data(points)}
 
     def _check_signature(self, where: str, condition: Condition, known: Mapping[str, Any]) -> None:
@@ -305,4 +309,6 @@ def _check_data(where: str, condition: Condition, points: Points) -> None:
 
 def _likely(name: str, known: Any) -> str:
     close = get_close_matches(name, list(known), n=1)
-    return f"Did you mean {close[0]!r}?" if close else "Rename the argument or add it to the problem."
+    return (
+        f"Did you mean {close[0]!r}?" if close else "Rename the argument or add it to the problem."
+    )

@@ -195,9 +195,7 @@ def tensors(condition: Condition, points: Points, like: Tensor) -> Batch:
     return batch
 
 
-def _sweeps(
-    conditions: Mapping[str, Condition], demands: Mapping[str, Demand]
-) -> Iterator[_Sweep]:
+def _sweeps(conditions: Mapping[str, Condition], demands: Mapping[str, Demand]) -> Iterator[_Sweep]:
     """Conditions grouped by region; pairs stay alone, for their partners' sake."""
     groups: dict[object, list[str]] = {}
     for name, condition in conditions.items():

@@ -91,7 +91,11 @@ def solve(
 
 
 def resume(
-    folder: str | Path, *, progress: bool = False, callbacks: Sequence[pl.Callback] = (), **options: Any
+    folder: str | Path,
+    *,
+    progress: bool = False,
+    callbacks: Sequence[pl.Callback] = (),
+    **options: Any,
 ) -> Solution:
     """Goes on where a run stopped, in its folder.
 

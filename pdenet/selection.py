@@ -104,7 +104,8 @@ class Part:
             kind = self.given if inspect.isfunction(self.given) else type(self.given)
             return {"name": kind.__name__}
         defaults = {
-            n: p.default for n, p in options(self.kind, self.concrete).items()
+            n: p.default
+            for n, p in options(self.kind, self.concrete).items()
             if p.default is not p.empty
         }
         return {"name": self.concrete, **defaults, **self.arguments}

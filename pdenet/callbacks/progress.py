@@ -44,7 +44,10 @@ class ProgressLine(pl.Callback):
         if not trainer.is_global_zero or not self.console.is_terminal:
             return
         columns = (
-            TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TextColumn("left"),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
             TimeRemainingColumn(),
         )
         self._bar = Progress(*columns, console=self.console, transient=True)
@@ -52,7 +55,11 @@ class ProgressLine(pl.Callback):
         self._bar.start()
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: object, batch: object,
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: object,
+        batch: object,
         batch_idx: int,
     ) -> None:
         """Redraws the line, at most ten times a second."""

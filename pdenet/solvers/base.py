@@ -6,14 +6,13 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
 import torch.distributed as dist
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor
-from torch.optim import Optimizer
 
 from pdenet.balancing import Balance, Static
 from pdenet.geometry import Points
@@ -113,7 +112,9 @@ class Solver(pl.LightningModule, ABC):
         self.balance.bind(regions, seed)
         self._rows = torch.compile(residuals, fullgraph=True) if compiled else residuals
         self._points: dict[str, Points] = {}
+        self._mine: dict[str, Points] = {}
         self._batch: dict[str, Batch] = {}
+        self._weights: dict[str, Tensor] = {}
         self._shares: dict[str, Tensor | float] = {}
         self._terms: dict[str, Tensor] = {}
         self._last_loss = torch.tensor(torch.nan)
@@ -173,11 +174,13 @@ class Solver(pl.LightningModule, ABC):
 
     def on_fit_start(self) -> None:
         """Finds this run's optimizers once; asking Lightning at each step costs more."""
+        if _distributed():
+            self.balance.reduce = _reduce
         if not self.automatic_optimization:
             optimizers = self.optimizers()
             self._optimizer_list = optimizers if isinstance(optimizers, list) else [optimizers]
 
-    def training_step(self, batch: int, batch_idx: int) -> Tensor | None:  # noqa: ARG002
+    def training_step(self, batch: int, batch_idx: int) -> Tensor | None:
         """One step, or a block of them."""
         if self.automatic_optimization:
             loss = self._loss()
@@ -195,6 +198,7 @@ class Solver(pl.LightningModule, ABC):
             "parameters": dict(self.problem.parameters),
             "seed": self.seed,
             "progress": dict(vars(self.progress)),
+            "weights": self._weights,
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -211,7 +215,8 @@ class Solver(pl.LightningModule, ABC):
                 f"The checkpoint belongs to (problem, parameters, seed) = {theirs}, but this run "
                 f"solves {mine}; resume with the same problem, parameters and seed."
             )
-        self.progress = Progress(**saved["progress"])
+        self.progress = Progress(**{**saved["progress"], "stopped_by": "", "stop_reason": ""})
+        self._weights = {name: w.to(self.device) for name, w in saved["weights"].items()}
 
     # -- steps -------------------------------------------------------------------------------
 
@@ -234,7 +239,8 @@ class Solver(pl.LightningModule, ABC):
         """One optimizer step, and the turn to the next phase where it ends one."""
         optimizer = self._optimizer_list[self.progress.phase]
         before = self._batch
-        if self._draw() is not before:
+        if self._draw() is not before and before:
+            self._weights = {}
             objective_changed(optimizer.optimizer)
         loss = optimizer.step(closure=self._closure)
         self._step_schedule()
@@ -249,6 +255,7 @@ class Solver(pl.LightningModule, ABC):
         if self.progress.phase + 1 < len(self.phases):
             self.progress.phase += 1
             self.progress.phase_start = self.progress.step
+            self._weights = {}
             return
         self.stop("converged" if reason.startswith("converged") else "no-progress", reason)
 
@@ -278,10 +285,12 @@ class Solver(pl.LightningModule, ABC):
     def _loss(self) -> Tensor:
         batch = self._draw()
         rows = self._rows(batch)
-        weights = self.balance.weigh(
-            self.progress.step, rows, self._points, lambda: self._gradient_norms(rows)
-        )
-        loss = self.objective(rows, weights)
+        # Losses of one line search compare only under the same weights.
+        if not (self.phase.fixed_points and self._weights):
+            self._weights = self.balance.weigh(
+                self.progress.step, rows, self._mine, lambda: self._gradient_norms(rows)
+            )
+        loss = self.objective(rows, self._weights)
         self._terms = {name: self.mean_square(name, r.detach()) for name, r in rows.items()}
         self._last_loss = loss.detach()
         if not torch.isfinite(loss):
@@ -292,6 +301,8 @@ class Solver(pl.LightningModule, ABC):
         """Tensors of this step's points; free while the points stay the same."""
         start = self.progress.phase_start
         step = start + self.phase.drawing_step(self.progress.step - start)
+        if self.sampler.due(step):
+            self.sampler.adapt(lambda name, p: self.residuals.in_chunks({name: p})[name], step)
         drawn = self.sampler.draw(step)
         if any(self._points.get(name) is not points for name, points in drawn.items()):
             self._points = drawn
@@ -305,6 +316,7 @@ class Solver(pl.LightningModule, ABC):
         for name, points in drawn.items():
             condition = self.residuals.conditions[name]
             mine = points if condition.integral else points.shard(rank, world)
+            self._mine[name] = mine
             batch[name] = tensors(condition, mine, like)
             self._shares[name] = 1.0 if condition.integral else world * self._share(points, mine)
         return batch
@@ -359,6 +371,12 @@ def _distributed() -> bool:
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
+def _reduce(tensor: Tensor, operation: Literal["sum", "max"]) -> Tensor:
+    result = tensor.clone()
+    dist.all_reduce(result, dist.ReduceOp.SUM if operation == "sum" else dist.ReduceOp.MAX)
+    return result
+
+
 def _mean_over_ranks(loss: Tensor, gradients: Sequence[Tensor]) -> Tensor:
     """Averages a loss and gradients over ranks in one message, in place for the gradients."""
     if not _distributed():
@@ -372,4 +390,4 @@ def _mean_over_ranks(loss: Tensor, gradients: Sequence[Tensor]) -> Tensor:
     return flat[0]
 
 
-__all__ = ["Optimizer", "Progress", "Solver", "StepCounter"]
+__all__ = ["Progress", "Solver", "StepCounter"]

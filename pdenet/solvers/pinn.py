@@ -73,4 +73,3 @@ class PINN(Solver):
         """Half the weighted sum of mean squares."""
         terms = [0.5 * self.weighted_mean_square(n, r, weights[n]) for n, r in rows.items()]
         return torch.stack(terms).sum()
-
