@@ -21,10 +21,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import pdenet.problems
 from pdenet.problem import Problem
 
-ENTRY_POINTS = "pdenet.problems"
+PROBLEMS = "pdenet.problems"
+"""The package of our own problems, and the group of entry points of other packages'."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Entry:
         problem = self.function(**parameters)
         if not isinstance(problem, Problem):
             raise ValueError(
-                f"{self.spec} returned {type(problem).__name__}; a problem function returns Problem."
+                f"{self.spec} returned {type(problem).__name__}; it must return a Problem."
             )
         return problem.named(self.name, {**defaults, **parameters})
 
@@ -111,9 +111,8 @@ def find(spec: str) -> Entry:
     if path.endswith(".py"):
         return _in_file(Path(path), name)
     module = spec.replace("-", "_")
-    packaged = (info.name for info in pkgutil.iter_modules(pdenet.problems.__path__))
     # One file a problem: most names need no look at the other files.
-    found = list(_in_module(module)) if module in packaged else entries()
+    found = list(_in_module(module)) if module in _modules() else entries()
     known = {e.name: e for e in found}
     if spec in known:
         return known[spec]
@@ -126,17 +125,21 @@ def find(spec: str) -> Entry:
 
 
 def _packaged() -> Iterator[Entry]:
-    for info in pkgutil.iter_modules(pdenet.problems.__path__):
-        yield from _in_module(info.name)
+    for name in _modules():
+        yield from _in_module(name)
+
+
+def _modules() -> list[str]:
+    return [info.name for info in pkgutil.iter_modules(importlib.import_module(PROBLEMS).__path__)]
 
 
 def _in_module(name: str) -> Iterator[Entry]:
-    for function in _problem_functions(importlib.import_module(f"pdenet.problems.{name}")):
+    for function in _problem_functions(importlib.import_module(f"{PROBLEMS}.{name}")):
         yield Entry(function.__name__.replace("_", "-"), function)
 
 
 def _installed() -> Iterator[Entry]:
-    for point in entry_points(group=ENTRY_POINTS):
+    for point in entry_points(group=PROBLEMS):
         yield Entry(point.name, point.load())
 
 

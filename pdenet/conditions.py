@@ -53,7 +53,7 @@ class Condition:
         self.residual = residual
         self.on = on
         self.to = to
-        self.shift = () if to is None else _shift(on, to)
+        self.shift = None if to is None else _shift(on, to)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(on={self.on.label!r})"
@@ -193,7 +193,7 @@ class Periodic(Condition):
             )
         names = [*fields, *(f"{name}_to" for name in fields)]
         super().__init__(lambda: None, on, to)
-        (self.coordinate, self.period) = self.shift
+        self.coordinate, self.period = _shift(on, to)
         self.fields, self.order, self.hard = fields, order, hard
 
         def residual(**known: Any) -> tuple[Any, ...]:

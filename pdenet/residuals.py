@@ -153,9 +153,9 @@ class Residuals(nn.Module):
         Returns:
             Shape (n,), or (n, k) where the function returns a tuple.
         """
-        pieces = []
+        pieces, given = [], dict(self.unknowns.items())
         for part in x.split(self.chunk_size(demand.layout)):
-            arguments = demand.arguments(self._fields(part, demand.layout), part, self.unknowns)
+            arguments = demand.arguments(self._fields(part, demand.layout), part, given)
             pieces.append(_stack(function(**arguments), len(part)))
         return torch.cat(pieces)
 
@@ -210,8 +210,8 @@ def _stack(rows: object, n: int) -> Tensor:
     """Rows as one tensor; shapes were checked when the problem was built."""
     if isinstance(rows, tuple | list | Vector):
         return torch.stack([_stack(r, n) for r in rows], dim=-1)
-    if not isinstance(rows, Tensor) or rows.shape != (n,):
-        found = tuple(rows.shape) if isinstance(rows, Tensor) else type(rows).__name__
+    found = tuple(rows.shape) if isinstance(rows, Tensor) else type(rows).__name__
+    if not isinstance(rows, Tensor) or found != (n,):
         raise ValueError(
             f"A residual returned {found}; return one number for each point, shape ({n},), or a "
             "tuple of such rows. A column (n, 1) becomes a row by r[:, 0]."

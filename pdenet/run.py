@@ -269,11 +269,15 @@ def _record(
     if broken:
         reasons = [solver.progress.stop_reason]
     end = time.monotonic()
-    described = {kind: part.describe() for kind, part in run.chosen.items()}
+    described: dict[str, Any] = {k: part.describe() for k, part in run.chosen.items()}
     reference = run.problem.reference
     return Record(
         problem={"name": run.problem.name, "parameters": dict(run.problem.parameters)},
-        **described,
+        solver=described["solver"],
+        network=described["network"],
+        sampler=described["sampler"],
+        optimizer=described["optimizer"],
+        balance=described["balance"],
         initializer={"name": "network's own"},
         parameters=sum(p.numel() for p in residuals.parameters() if p.requires_grad),
         seed=run.settings.seed,
