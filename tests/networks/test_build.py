@@ -57,8 +57,8 @@ def test_separate_networks_share_no_parameter():
     assert network(x).shape == (5, 3)
     network(x)[:, 0].sum().backward()
     first, second = network.core.networks
-    assert all(p.grad.any() for p in first.parameters())
-    assert all(not p.grad.any() for p in second.parameters())
+    assert all(p.grad.any() for p in first.parameters())  # pyright: ignore
+    assert all(not p.grad.any() for p in second.parameters())  # pyright: ignore
     assert not torch.equal(first.hidden[0].weight, second.hidden[0].weight)  # pyright: ignore
 
 
