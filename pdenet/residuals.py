@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from pdenet.conditions import Condition
 from pdenet.geometry import Points
-from pdenet.jets import Demand, Jet, Layout, Vector, propagate
+from pdenet.jets import Demand, Field, Jet, Layout, Vector, propagate
 from pdenet.problem import Problem, Unknown
 
 Batch = dict[str, Tensor]
@@ -210,6 +210,8 @@ def _stack(rows: object, n: int) -> Tensor:
     """Rows as one tensor; shapes were checked when the problem was built."""
     if isinstance(rows, tuple | list | Vector):
         return torch.stack([_stack(r, n) for r in rows], dim=-1)
+    if isinstance(rows, Field):
+        rows = rows.value  # it is differentiated in another row
     found = tuple(rows.shape) if isinstance(rows, Tensor) else type(rows).__name__
     if not isinstance(rows, Tensor) or found != (n,):
         raise ValueError(
