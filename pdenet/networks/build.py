@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from pdenet.networks.dry_run import check_module
 from pdenet.networks.embeddings import PeriodicEmbedding
 from pdenet.networks.mlp import MLP
 from pdenet.networks.scaling import Affine
@@ -87,7 +88,7 @@ def build_network(
     if isinstance(network, nn.Module):
         _check_plain(periodic, separate or bool(scale) or bool(mean))
         built = network.to(device=device, dtype=dtype)
-        _dry_run(built, len(coordinates), _outputs(fields), coordinates)
+        check_module(built, len(coordinates), _outputs(fields), coordinates)
         return built
     dtype = dtype or torch.get_default_dtype()
     with _seeded(seed), _default_dtype(dtype):
@@ -131,7 +132,7 @@ def _core(factory: Factory, inputs: int, fields: Shapes, separate: bool) -> nn.M
                 f"The network factory {factory!r} returned {core!r}; it should take (inputs, "
                 "outputs) and return an nn.Module."
             )
-        _dry_run(core, inputs, outputs, ())
+        check_module(core, inputs, outputs, ())
         cores.append(core)
     return Separate(cores) if separate else cores[0]
 
@@ -178,42 +179,6 @@ def _check_plain(periodic: Mapping[str, float], scaled: bool) -> None:
         "module instead"
         + (", or impose the periodic conditions softly (hard=False)." if periodic else ".")
     )
-
-
-def _dry_run(module: nn.Module, inputs: int, outputs: int, coordinates: tuple[str, ...]) -> None:
-    like = next(itertools.chain(module.parameters(), module.buffers()), torch.zeros(()))
-    x = torch.zeros(3, inputs, dtype=like.dtype, device=like.device)
-    columns = f" ({', '.join(coordinates)})" if coordinates else ""
-    expected = f"(n, {inputs}){columns} to (n, {outputs})"
-    name = type(module).__name__
-    try:
-        with torch.no_grad(), _evaluating(module):
-            y = module(x)
-    except (RuntimeError, ValueError, IndexError, TypeError) as error:
-        found = next((m.in_features for m in module.modules() if hasattr(m, "in_features")), None)
-        layer = "" if found is None else f" Its first layer takes {found} inputs."
-        raise ValueError(
-            f"Network {name} should map {expected}, but fails on {inputs} inputs: {error}.{layer} "
-            "Change its number of inputs."
-        ) from error
-    shape = tuple(y.shape) if isinstance(y, torch.Tensor) else type(y).__name__
-    if shape != (3, outputs):
-        raise ValueError(
-            f"Network {name} should map {expected}, but maps (3, {inputs}) to {shape}. "
-            f"Give it {outputs} outputs, one column for each scalar component of the fields."
-        )
-
-
-@contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode, so that a dry run leaves batch statistics and dropout masks alone."""
-    training = {part: part.training for part in module.modules()}
-    module.eval()
-    try:
-        yield
-    finally:
-        for part, mode in training.items():
-            part.training = mode
 
 
 @contextmanager
