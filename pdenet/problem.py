@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from itertools import combinations
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -28,10 +28,8 @@ PROBE_POINTS = 3  # few enough to be free; more than one, so that (n, 1) against
 class Reference(Protocol):
     """What a problem's solution is compared with; see :mod:`pdenet.references`."""
 
-    @property
-    def kind(self) -> str:
-        """One of exact, spectral, finite-elements, file."""
-        ...
+    kind: ClassVar[Any]  # Any: each class has a literal type of its own
+    """One of exact, spectral, finite-elements, file."""
 
     @property
     def fields(self) -> tuple[str, ...]:
