@@ -1,4 +1,4 @@
-"""What every region can do: Region, and Domain for those of full dimension.
+"""What every region can do.
 
 Corner policy: faces and edges are open. A corner belongs to none of the faces that meet there, and
 points drawn at random never lie on one (Gauss-Legendre nodes neither). It matters where two
@@ -11,12 +11,12 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from pdenet.geometry.names import TIME, check_count, check_names, check_number
+from pdenet.geometry.names import TIME, check_count, check_names
 from pdenet.geometry.points import Points
 from pdenet.geometry.unit import unit_points
 
@@ -78,6 +78,8 @@ class Region(ABC):
     """Measure of what `place` maps to, before points are rejected."""
     has_distance: bool = False
     """Whether `distance` exists."""
+    smooth: bool = True
+    """Whether `place` is continuous, in each of the `pieces`."""
 
     def _set(
         self,
@@ -319,114 +321,6 @@ class Region(ABC):
                 f"points in it fails. Describe it by a shape of its own size."
             )
         return draws
-
-
-class Domain(Region):
-    """A region of full dimension, with an interior, a boundary and faces.
-
-    The boundary is that of space: for a product with time, the walls at all times. Faces of time
-    are `initial` and `final`; parameters have none.
-    """
-
-    @property
-    def interior(self) -> Self:
-        """The domain without its boundary, where equations hold."""
-        return self
-
-    @cached_property
-    def boundary(self) -> Region:
-        """The boundary in space (at all times and parameters), with outward normals.
-
-        Raises:
-            ValueError: The domain has no spatial coordinates.
-        """
-        if not self.space:
-            raise ValueError(
-                f"A domain with coordinates {self.coordinates} has no spatial ones, so no spatial "
-                f"boundary. Initial values go on domain.initial."
-            )
-        return self._boundary()
-
-    @cached_property
-    def faces(self) -> dict[str, Region]:
-        """Faces where one coordinate is constant, by label such as ``"x=0"``."""
-        return self._faces()
-
-    @abstractmethod
-    def _boundary(self) -> Region:
-        """Return the boundary in space."""
-
-    def _faces(self) -> dict[str, Region]:
-        """Return the faces of constant coordinates by label."""
-        return {}
-
-    @abstractmethod
-    def contains(self, x: Tensor) -> Tensor:
-        """Tell which points lie in the domain (closed, up to rounding).
-
-        Args:
-            x: Points, shape (n, d), columns in the order of ``coordinates``.
-
-        Returns:
-            Mask, shape (n,).
-        """
-
-    def face(self, **values: float | Sequence[float]) -> Region:
-        """Return the face, or several, where a coordinate has a value.
-
-        Args:
-            **values: Value by coordinate: ``face(x=0)``, ``face(x=(-1, 1))``, ``face(x=0, y=1)``
-                (the union of both).
-
-        Returns:
-            The faces, as one region.
-
-        Raises:
-            ValueError: There is no such face.
-        """
-        from pdenet.geometry.union import union  # unions are regions: they need this module
-
-        if not values:
-            raise ValueError(f"face() needs a coordinate and a value: one of {self._face_list()}.")
-        found = [self._face(c, v) for c, vs in values.items() for v in _as_values(vs)]
-        return union(found)
-
-    @cached_property
-    def initial(self) -> Region:
-        """The face at the first time."""
-        return self._time_face(0, "initial")
-
-    @cached_property
-    def final(self) -> Region:
-        """The face at the last time."""
-        return self._time_face(1, "final")
-
-    def _time_face(self, side: int, what: str) -> Region:
-        if self.time is None:
-            raise ValueError(
-                f"A domain with coordinates {self.coordinates} has no time, so no {what} face. "
-                f"Multiply it by Interval(t=(start, end)), or name a coordinate t."
-            )
-        return self.face(**{self.time: self.bounds[self.time][side]})
-
-    def _face(self, name: str, value: float) -> Region:
-        value = check_number(value, f"The value of {name!r} on a face")
-        low, high = self.bounds.get(name, (math.nan, math.nan))
-        for label, face in self.faces.items():
-            at = face.bounds.get(name, (math.nan, math.nan))
-            if label.startswith(f"{name}=") and abs(at[0] - value) <= 1e-9 * (high - low):
-                return face
-        raise ValueError(
-            f"The domain has no face {name}={value:g}; it has {self._face_list()}. For another "
-            f"part of the boundary use domain.boundary.where(lambda {name}: ..., 'name')."
-        )
-
-    def _face_list(self) -> str:
-        return ", ".join(self.faces) or "no faces of constant coordinates (use domain.boundary)"
-
-
-def _as_values(values: Any) -> tuple[float, ...]:
-    return tuple(values) if isinstance(values, Sequence) else (values,)
 
 
 def join_rules(regions: Sequence[Region], n: int) -> Rule | None:

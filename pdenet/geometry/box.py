@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Hashable, Sequence
 from math import inf, prod
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
-from pdenet.geometry.base import Domain, Placed, Region, Rule
+from pdenet.geometry.base import Placed, Region, Rule
 from pdenet.geometry.boxfaces import BoxFaces
+from pdenet.geometry.domain import Domain
+from pdenet.geometry.motion import Motion
 from pdenet.geometry.names import (
     TIME,
     check_interval,
     check_names,
-    check_number,
 )
+from pdenet.geometry.rfunctions import conjunction
 from pdenet.geometry.unit import gauss, per_axis, tensor_rule
 
 _LARGEST_TENSOR_DIMENSION = 3
@@ -161,26 +164,41 @@ class Box(Domain):
             super().at_time(start, end)
         return self._with(TIME, check_interval((start, end), "The time interval"))
 
-    def translate(self, **shifts: float) -> Self:
-        """Return the box moved along its axes.
-
-        Args:
-            **shifts: Distance by coordinate.
-
-        Returns:
-            The moved box, whose faces are named after their new places.
-
-        Raises:
-            ValueError: The box has no such coordinate.
-        """
+    def _moved(self, motion: Motion) -> Domain:
+        if motion.turns:
+            return super()._moved(motion)
         box = self
-        for name, shift in shifts.items():
-            if name not in self.bounds:
-                raise ValueError(f"{self!r} has no coordinate {name!r} to move along.")
-            step = check_number(shift, f"Shift along {name!r}")
-            low, high = self.bounds[name]
+        for (name, (low, high)), step in zip(self.bounds.items(), motion.shift, strict=True):
             box = box._with(name, check_interval((low + step, high + step), f"Bounds of {name!r}"))
         return box
+
+    has_level = True
+
+    def level(self, values: dict[str, Any]) -> Any:
+        """Combine (x - low) (high - x) / (high - low) of all coordinates by R-functions.
+
+        Args:
+            values: Values by coordinate.
+
+        Returns:
+            The level's values.
+        """
+        factors = [
+            (values[name] - low) * (high - values[name]) * (1 / (high - low))
+            for name, (low, high) in self.bounds.items()
+        ]
+        return functools.reduce(conjunction, factors)
+
+    def bubble(self, values: dict[str, Any]) -> Any:
+        """Multiply 4 (x - low) (high - x) / (high - low)^2 of all spatial coordinates.
+
+        Args:
+            values: Values by coordinate.
+
+        Returns:
+            The bubble's values.
+        """
+        return self.boundary.distance(**values)
 
     def _with(self, name: str, interval: tuple[float, float]) -> Self:
         intervals = tuple(

@@ -40,6 +40,7 @@ class BoxFaces(Region):
         lengths = [high - low for low, high in box.intervals]
         measures = [float(prod(lengths[:axis] + lengths[axis + 1 :])) for axis, _ in sides]
         dimension = len(lengths) - 1
+        starts, scales, sources, matrix = _maps(box, sides)
         self._set(
             coordinates=box.coordinates,
             parameters=box.parameters,
@@ -53,7 +54,10 @@ class BoxFaces(Region):
             sides=sides,
             _measures=torch.tensor(measures, dtype=torch.float64),
             _normals=_normals(box, sides),
-            **_maps(box, sides),
+            _starts=starts,
+            _scales=scales,
+            _sources=sources,
+            _matrix=matrix,
         )
 
     _measures: Tensor
@@ -147,7 +151,7 @@ class BoxFaces(Region):
         return functools.reduce(operator.mul, factors)
 
 
-def _maps(box: Box, sides: tuple[tuple[int, int], ...]) -> dict[str, Tensor]:
+def _maps(box: Box, sides: tuple[tuple[int, int], ...]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Write each face as x = start + scale * u[source], and the first one also as a matrix."""
     d = len(box.coordinates)
     starts = box.low.repeat(len(sides), 1)
@@ -159,7 +163,7 @@ def _maps(box: Box, sides: tuple[tuple[int, int], ...]) -> dict[str, Tensor]:
     matrix = torch.zeros(d - 1, d, dtype=torch.float64)
     if d > 1:
         matrix[sources[0], torch.arange(d)] = scales[0]
-    return {"_starts": starts, "_scales": scales, "_sources": sources, "_matrix": matrix}
+    return starts, scales, sources, matrix
 
 
 def _normals(box: Box, sides: tuple[tuple[int, int], ...]) -> Tensor | None:

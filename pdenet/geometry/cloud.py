@@ -34,6 +34,8 @@ class PointCloud(Region):
 
     x: Tensor
     """The points, shape (n, d)."""
+    rows: Tensor
+    """Their numbers among the points that the user gave, shape (n,)."""
 
     def __init__(self, *, label: str = "points", **columns: Any) -> None:
         names = check_names(columns)
@@ -54,6 +56,7 @@ class PointCloud(Region):
             # A lone point needs no number of the cube to choose it.
             unit=int(n > 1),
             x=torch.stack(values, 1),
+            rows=torch.arange(n),
         )
 
     def __repr__(self) -> str:
@@ -94,9 +97,8 @@ class PointCloud(Region):
         """
         check_count(n)
         ones = torch.ones(len(self.x), dtype=torch.float64)
-        rows = torch.arange(len(self.x))
         density = ones / self.measure
-        return Points.trusted(self.coordinates, self.x, ones, density, None, self.space, rows)
+        return Points.trusted(self.coordinates, self.x, ones, density, None, self.space, self.rows)
 
     def at_time(self, start: float, end: float) -> PointCloud:
         """Return the points between two times.
@@ -106,7 +108,7 @@ class PointCloud(Region):
             end: Last time.
 
         Returns:
-            The points, renumbered.
+            The points, which keep their numbers.
 
         Raises:
             ValueError: The points have no time, or none lie between these.
@@ -115,11 +117,25 @@ class PointCloud(Region):
             super().at_time(start, end)
         start, end = check_interval((start, end), "The time interval")
         times = self.x[:, self.coordinates.index(TIME)]
-        chosen = self.x[(times >= start) & (times <= end)]
-        if not len(chosen):
+        inside = (times >= start) & (times <= end)
+        if not bool(inside.any()):
             raise ValueError(f"{self!r} has no points with {start:g} <= t <= {end:g}.")
-        columns = {c: chosen[:, i] for i, c in enumerate(self.coordinates)}
-        return PointCloud(label=self.label, **columns)
+        return self.chosen(inside, self.label)
+
+    def chosen(self, mask: Tensor, label: str) -> PointCloud:
+        """Return some of the points, which keep their numbers.
+
+        Args:
+            mask: Which, shape (n,), at least one.
+            label: Readable name.
+
+        Returns:
+            The smaller cloud.
+        """
+        columns = {c: self.x[mask, i] for i, c in enumerate(self.coordinates)}
+        cloud = PointCloud(label=label, **columns)
+        object.__setattr__(cloud, "rows", self.rows[mask])
+        return cloud
 
 
 class Point(PointCloud):

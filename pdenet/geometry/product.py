@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import operator
 from collections.abc import Hashable, Iterator, Sequence
 from math import prod
 from typing import Any
@@ -10,8 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pdenet.geometry.base import Domain, Placed, Region, Rule
+from pdenet.geometry.base import Placed, Region, Rule
 from pdenet.geometry.box import Box, merge
+from pdenet.geometry.domain import Domain
+from pdenet.geometry.rfunctions import conjunction
 from pdenet.geometry.union import union
 
 
@@ -165,6 +169,33 @@ class ProductDomain(Product, Domain):
         parts = x.split([len(factor.coordinates) for factor in self.factors], -1)
         masks = [f.contains(part) for f, part in zip(self.factors, parts, strict=True)]
         return torch.stack(masks).all(0)
+
+    @property
+    def has_level(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether all factors have one."""
+        return all(factor.has_level for factor in self.factors)
+
+    def level(self, values: dict[str, Any]) -> Any:
+        """Combine the factors' levels by R-functions.
+
+        Args:
+            values: Values by coordinate.
+
+        Returns:
+            The level's values.
+        """
+        return functools.reduce(conjunction, (f.level(values) for f in self.factors))
+
+    def bubble(self, values: dict[str, Any]) -> Any:
+        """Multiply the bubbles of the factors that have space.
+
+        Args:
+            values: Values by coordinate.
+
+        Returns:
+            The bubble's values.
+        """
+        return functools.reduce(operator.mul, (f.bubble(values) for f in self.factors if f.space))
 
     def _replace(self, position: int, region: Region) -> Region:
         factors = list(self.factors)

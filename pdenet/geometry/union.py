@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import torch
@@ -18,17 +18,23 @@ from pdenet.geometry.unit import pick
 class Union(Region):
     """Several regions as one: points are drawn in proportion to their measures.
 
-    Its distance is the product of the parts' distances.
+    Its distance is the product of the parts' distances, unless a better one is given.
 
     Args:
         parts: Regions of one dimension with the same coordinates, that overlap nowhere.
         label: Readable name.
+        distance: Maps values by coordinate to the distance.
 
     Raises:
         ValueError: No parts, one part twice, or parts that do not match.
     """
 
-    def __init__(self, parts: Sequence[Region], label: str) -> None:
+    def __init__(
+        self,
+        parts: Sequence[Region],
+        label: str,
+        distance: Callable[[dict[str, Any]], Any] | None = None,
+    ) -> None:
         parts = tuple(parts)
         if not parts:
             raise ValueError(f"Region '{label}' is empty: a union of no parts.")
@@ -44,15 +50,17 @@ class Union(Region):
             dimension=first.dimension,
             measure=sum(p.measure for p in parts),
             bounds={c: (min(low[c]), max(high[c])) for c in first.coordinates},
-            # One number of the cube chooses among the parts.
-            unit=max(1, *(p.unit for p in parts)),
+            # One number of the cube chooses among several parts.
+            unit=max(int(len(parts) > 1), *(p.unit for p in parts)),
             envelope=sum(p.envelope for p in parts),
             parts=parts,
-            has_distance=all(p.has_distance for p in parts),
+            has_distance=distance is not None or all(p.has_distance for p in parts),
+            distance_function=distance,
             _envelopes=torch.tensor([p.envelope for p in parts], dtype=torch.float64),
         )
 
     parts: tuple[Region, ...]
+    distance_function: Callable[[dict[str, Any]], Any] | None
     _envelopes: Tensor
 
     def _key(self) -> Hashable:
@@ -78,6 +86,8 @@ class Union(Region):
         Returns:
             Their images.
         """
+        if len(self.parts) == 1:
+            return self.parts[0].place(u[:, : self.parts[0].unit])
         chosen, first = pick(u[:, 0], self._envelopes)
         u = torch.cat([first[:, None], u[:, 1:]], 1)
         rows = [(chosen == i).nonzero()[:, 0] for i in range(len(self.parts))]
@@ -114,6 +124,8 @@ class Union(Region):
         return Union([p.at_time(start, end) for p in self.parts], self.label)
 
     def _distance(self, values: dict[str, Any]) -> Any:
+        if self.distance_function is not None:
+            return self.distance_function(values)
         return functools.reduce(operator.mul, (p.distance(**values) for p in self.parts))
 
 

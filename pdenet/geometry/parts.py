@@ -1,0 +1,324 @@
+"""Parts of regions: where a predicate holds, or where a boundary bounds a combination."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pdenet.geometry.base import Placed, Region, Rule
+from pdenet.geometry.cloud import PointCloud
+from pdenet.geometry.product import Product, product
+from pdenet.geometry.union import Union
+from pdenet.geometry.unit import gauss, unit_points
+
+Sign = Callable[[Tensor, Tensor | None], Tensor]
+"""From points and normals to 1 (keep), -1 (keep and turn the normal) or 0 (drop), shape (n,)."""
+
+_GRID = 2048
+_BISECTIONS = 50
+_SHORTEST = 1e-7
+_DRAWS = 2**17
+
+
+class EmptyRegionError(ValueError):
+    """Nothing is left of a region."""
+
+
+class Stretch(Region):
+    """The part of a curve between two shares of its length.
+
+    Args:
+        curve: A smooth curve.
+        first: Share of the length where the part begins.
+        last: Share of the length where it ends.
+        sign: -1 to turn the normals, else 1.
+    """
+
+    curve: Region
+    first: float
+    last: float
+    sign: int
+
+    def __init__(self, curve: Region, first: float, last: float, sign: int = 1) -> None:
+        ends = torch.linspace(first, last, _GRID + 1, dtype=torch.float64)[:, None]
+        x = curve.place(ends).x
+        low, high = x.amin(0).tolist(), x.amax(0).tolist()
+        self._set(
+            coordinates=curve.coordinates,
+            parameters=curve.parameters,
+            label=curve.label,
+            dimension=1,
+            measure=(last - first) * curve.measure,
+            bounds={c: (low[i], high[i]) for i, c in enumerate(curve.coordinates)},
+            unit=1,
+            curve=curve,
+            first=first,
+            last=last,
+            sign=sign,
+        )
+
+    def _key(self) -> Any:
+        return self.curve, self.first, self.last, self.sign
+
+    def __repr__(self) -> str:
+        return f"<{self.first:.3g} to {self.last:.3g} of {self.curve!r}>"
+
+    def place(self, u: Tensor) -> Placed:
+        """Walk along the curve.
+
+        Args:
+            u: Points of the unit interval, shape (n, 1).
+
+        Returns:
+            Their images.
+        """
+        x, normals, _ = self.curve.place(self.first + u * (self.last - self.first))
+        return Placed(x, normals if normals is None or self.sign > 0 else -normals)
+
+    def rule(self, n: int) -> Rule:
+        """Return the Gauss-Legendre rule in arc length.
+
+        Args:
+            n: Number of nodes.
+
+        Returns:
+            The rule.
+        """
+        u, weight = gauss(n)
+        x, normals, _ = self.place(u[:, None])
+        return Rule(x, weight * self.measure, normals)
+
+
+class Kept(Region):
+    """The points of a region that a function keeps; the measure is estimated where need be.
+
+    Args:
+        region: Where the points come from.
+        sign: Which are kept, and whether their normals turn.
+
+    Raises:
+        EmptyRegionError: Nothing is kept.
+    """
+
+    smooth = False
+    region: Region
+    sign: Sign
+
+    def __init__(self, region: Region, sign: Sign) -> None:
+        rule = region.rule(1) if region.dimension == 0 else None
+        if rule is None:
+            placed = region.place(unit_points(_DRAWS, region.unit, 0, "sobol"))
+            mask = sign(placed.x, placed.normals) != 0
+            whole = torch.ones_like(mask) if placed.keep is None else placed.keep
+            x = placed.x[mask & whole]
+            measure = len(x) / int(whole.sum()) * region.measure
+        else:
+            x = rule.x[sign(rule.x, rule.normals) != 0]
+            measure = float(len(x))
+        if not len(x):
+            raise EmptyRegionError(f"No part of region '{region.label}' is left.")
+        low, high = x.amin(0).tolist(), x.amax(0).tolist()
+        bounds = {c: (low[i], high[i]) for i, c in enumerate(region.coordinates)}
+        self._set(
+            coordinates=region.coordinates,
+            parameters=region.parameters,
+            label=region.label,
+            dimension=region.dimension,
+            measure=measure,
+            # Extremes of many points miss those of the part by a little.
+            bounds=bounds if region.dimension == 0 or measure < region.measure else region.bounds,
+            unit=region.unit,
+            envelope=region.envelope,
+            region=region,
+            sign=sign,
+        )
+
+    def __repr__(self) -> str:
+        return f"<part of {self.region!r}>"
+
+    def place(self, u: Tensor) -> Placed:
+        """Map to the region, and mark what is kept.
+
+        Args:
+            u: Points of the cube, shape (n, unit).
+
+        Returns:
+            Their images.
+        """
+        x, normals, keep = self.region.place(u)
+        sign = self.sign(x, normals)
+        kept = sign != 0 if keep is None else (sign != 0) & keep
+        return Placed(x, None if normals is None else normals * sign[:, None], kept)
+
+    def rule(self, n: int) -> Rule | None:
+        """Return the kept points of a region of dimension 0.
+
+        Args:
+            n: Ignored.
+
+        Returns:
+            The rule; None in higher dimensions.
+        """
+        if self.dimension > 0:
+            return None
+        rule = self.region.rule(n)
+        assert rule is not None
+        sign = self.sign(rule.x, rule.normals)
+        kept = sign != 0
+        normals = None if rule.normals is None else (rule.normals * sign[:, None])[kept]
+        return Rule(rule.x[kept], rule.weight[kept], normals)
+
+
+class Part(Union):
+    """The part of a region where a predicate holds.
+
+    Args:
+        region: The whole.
+        predicate: The user's, of coordinates by name.
+        name: Label of the part.
+
+    Raises:
+        EmptyRegionError: It holds nowhere.
+        ValueError: It asks for unknown coordinates, or returns another shape.
+    """
+
+    region: Region
+    predicate: Callable[..., Any]
+
+    def __init__(self, region: Region, predicate: Callable[..., Any], name: str) -> None:
+        names = _arguments(predicate, region)
+
+        def keep(x: Tensor, normals: Tensor | None) -> Tensor:
+            columns = dict(zip(region.coordinates, x.T, strict=True))
+            answer = torch.as_tensor(predicate(**{c: columns[c] for c in names}))
+            if answer.shape != x.shape[:1]:
+                raise ValueError(
+                    f"The predicate of '{name}' must return one truth value a point, shape "
+                    f"({len(x)},); got shape {tuple(answer.shape)}."
+                )
+            return answer.to(torch.bool).to(torch.float64)
+
+        kept = _kept(region, keep, predicate, names)
+        if not kept:
+            raise EmptyRegionError(
+                f"Region '{name}' is empty: its predicate holds nowhere on '{region.label}', "
+                f"whose bounds are {region.bounds}."
+            )
+        super().__init__(kept, name)
+        object.__setattr__(self, "region", region)
+        object.__setattr__(self, "predicate", predicate)
+
+    def at_time(self, start: float, end: float) -> Part:
+        """Return the part of the whole over another interval of time.
+
+        Args:
+            start: First time.
+            end: Last time.
+
+        Returns:
+            The part.
+        """
+        return Part(self.region.at_time(start, end), self.predicate, self.label)
+
+
+def part(region: Region, predicate: Callable[..., Any], name: str) -> Region:
+    """Return the part of a region where a predicate holds.
+
+    Args:
+        region: The whole.
+        predicate: Takes coordinates by name, shape (n,) each; returns a mask, shape (n,).
+        name: Label of the part.
+
+    Returns:
+        The part; of a cloud, a cloud.
+    """
+    whole = Part(region, predicate, name)
+    if isinstance(region, PointCloud):
+        keep = whole.parts[0]
+        assert isinstance(keep, Kept)
+        return region.chosen(keep.sign(region.x, None) != 0, name)
+    return whole
+
+
+def clip(region: Region, sign: Sign) -> list[Region]:
+    """Return the parts of a region that a function keeps, curves exactly.
+
+    Args:
+        region: Any region.
+        sign: Which points are kept, and whether their normals turn.
+
+    Returns:
+        The parts; none where nothing is kept.
+    """
+    return [piece for whole in region.pieces() for piece in _clip_piece(whole, sign)]
+
+
+def _clip_piece(piece: Region, sign: Sign) -> list[Region]:
+    if piece.dimension == 1 and piece.unit == 1 and piece.smooth:
+        return _stretches(piece, sign)
+    try:
+        return [Kept(piece, sign)]
+    except EmptyRegionError:
+        return []
+
+
+def _stretches(curve: Region, sign: Sign) -> list[Region]:
+    """Cut a curve where the sign changes between the points of a fine grid, by bisection."""
+    grid = (torch.arange(_GRID, dtype=torch.float64) + 0.5) / _GRID
+
+    def signs(u: Tensor) -> Tensor:
+        x, normals, _ = curve.place(u[:, None])
+        return sign(x, normals)
+
+    found = signs(grid)
+    (changes,) = (found[1:] != found[:-1]).nonzero(as_tuple=True)
+    low, high, before = grid[changes], grid[changes + 1], found[changes]
+    if len(changes):
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2
+            same = signs(middle) == before
+            low, high = torch.where(same, middle, low), torch.where(same, high, middle)
+    cuts = [0.0, *((low + high) / 2).tolist(), 1.0]
+    values = [int(v) for v in [*found[changes].tolist(), float(found[-1])]]
+    spans = zip(cuts[:-1], cuts[1:], values, strict=True)
+    if values == [1]:
+        return [curve]
+    return [Stretch(curve, a, b, v) for a, b, v in spans if v and b - a > _SHORTEST]
+
+
+def _kept(
+    region: Region, keep: Sign, predicate: Callable[..., Any], names: Sequence[str]
+) -> list[Region]:
+    """Clip, but factor by factor where the predicate asks for one factor's coordinates only."""
+    if not isinstance(region, Product):
+        if len(region.pieces()) > 1:
+            return [p for piece in region.pieces() for p in _kept(piece, keep, predicate, names)]
+        return clip(region, keep)
+    for i, factor in enumerate(region.factors):
+        if set(names) <= set(factor.coordinates):
+            try:
+                smaller = part(factor, predicate, factor.label)
+            except EmptyRegionError:
+                return []
+            return [product(*region.factors[:i], smaller, *region.factors[i + 1 :])]
+    return clip(region, keep)
+
+
+def _arguments(predicate: Callable[..., Any], region: Region) -> tuple[str, ...]:
+    if not callable(predicate):
+        raise ValueError(f"where() needs a function of coordinates; got {predicate!r}.")
+    found = inspect.signature(predicate).parameters.values()
+    if any(p.kind is p.VAR_KEYWORD for p in found):
+        return region.coordinates
+    names = tuple(p.name for p in found if p.default is p.empty)
+    unknown = [name for name in names if name not in region.coordinates]
+    if unknown:
+        raise ValueError(
+            f"The predicate asks for {unknown}, but region '{region.label}' has the coordinates "
+            f"{region.coordinates}."
+        )
+    return names
