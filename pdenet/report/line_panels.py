@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from pdenet.report.probe import Array
-from pdenet.report.style import CYCLE, EXACT, PREDICTED, Draw, legend, log_extent, plain, say
+from pdenet.report.style import CYCLE, DATA, EXACT, PREDICTED, Draw, legend, log_extent, plain, say
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,13 @@ class Curve:
     exact: Array | None = None
 
 
-def value_panel(curves: Sequence[Curve], title: str, along: str, name: str) -> Draw:
+def value_panel(
+    curves: Sequence[Curve],
+    title: str,
+    along: str,
+    name: str,
+    data: tuple[Array, Array] | None = None,
+) -> Draw:
     """Curves of a field, with the reference dashed on top.
 
     Args:
@@ -38,6 +44,7 @@ def value_panel(curves: Sequence[Curve], title: str, along: str, name: str) -> D
         title: Of the panel.
         along: Label of the abscissa.
         name: Of the field.
+        data: Abscissa and values of measurements, drawn as dots.
 
     Returns:
         What draws the panel.
@@ -50,6 +57,8 @@ def value_panel(curves: Sequence[Curve], title: str, along: str, name: str) -> D
         for curve, colour in zip(curves, _colours(len(curves)), strict=True):
             label = plain(curve.label or "network")
             ax.plot(curve.abscissa, curve.values, color=colour, lw=1.8, label=label)
+        if data is not None:
+            ax.plot(*data, "o", color=DATA, ms=3, alpha=0.6, mew=0, label="data", zorder=1)
         references = [c for c in curves if c.exact is not None]
         for i, curve in enumerate(references):
             label = None if i else "reference"
@@ -57,7 +66,7 @@ def value_panel(curves: Sequence[Curve], title: str, along: str, name: str) -> D
             ax.plot(curve.abscissa, curve.exact, color=EXACT, ls=(0, (4, 3)), lw=1, label=label)
         frame(ax, curves, along)
         ax.set_ylabel(plain(name))
-        if len(curves) + len(references) > 1:
+        if len(ax.lines) > 1:
             legend(ax, len(curves) + 1)
         return None
 

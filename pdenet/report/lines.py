@@ -139,9 +139,18 @@ def _values(probe: Probe, found: Sequence[Profile]) -> list[Draw]:
             f"{name} along {found[0].line.label}",
             found[0].line.label,
             name,
+            data=_measured(probe, name, found[0].line.label),
         )
         for name in probe.names
     ]
+
+
+def _measured(probe: Probe, name: str, along: str) -> tuple[Array, Array] | None:
+    """Measurements of a problem with a single coordinate; elsewhere they are not on the line."""
+    found = probe.measurements(name)
+    if found is None or probe.problem.coordinates != (along,):
+        return None
+    return found[0][:, 0], found[1]
 
 
 def _errors(probe: Probe, found: Sequence[Profile]) -> list[Draw]:

@@ -6,12 +6,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.tri import Triangulation
 
-from pdenet.report.mesh import Mesh
+from pdenet.report.mesh import LONGEST, Mesh
 from pdenet.report.probe import Array
 from pdenet.report.style import Draw, Scale, plain, say
 
 CONTOURS = 9
-WIDEST = 5.0  # ratio of sides up to which both axes of space keep one scale
 
 
 def map_panel(
@@ -135,7 +134,7 @@ def frame(ax: Axes, mesh: Mesh, equal: bool) -> None:
     ax.set_ylim(low[1], high[1])
     ax.set_xlabel(plain(mesh.axes[0]))
     ax.set_ylabel(plain(mesh.axes[1]))
-    if equal and max(aspect(mesh), 1 / aspect(mesh)) <= WIDEST:
+    if equal and max(aspect(mesh), 1 / aspect(mesh)) <= LONGEST:
         ax.set_aspect("equal")
 
 

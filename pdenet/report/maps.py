@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from matplotlib.figure import Figure
 
-from pdenet.report.map_panels import WIDEST, aspect, flow_panel, map_panel
-from pdenet.report.mesh import Mesh, plane_mesh
+from pdenet.report.map_panels import aspect, flow_panel, map_panel
+from pdenet.report.mesh import LONGEST, Mesh, plane_mesh
 from pdenet.report.probe import Array, Probe, Sample, rms
 from pdenet.report.slices import Case, joined
 from pdenet.report.style import (
@@ -148,7 +148,7 @@ def panel_of(probe: Probe, mesh: Mesh, width: float = 4.0) -> Panel:
     """The panel that suits a plane's sides, with room for a colour bar."""
     panel = Panel(width, 2.9, left=0.65, right=0.85)
     ratio = aspect(mesh)
-    if not spatial(probe, mesh) or not 1 / WIDEST <= ratio <= WIDEST:
+    if not spatial(probe, mesh) or not 1 / LONGEST <= ratio <= LONGEST:
         return panel
     inner = ratio * (width - panel.left - panel.right)
     return replace(panel, height=min(inner, 4.5) + panel.bottom + panel.top)

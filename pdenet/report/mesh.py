@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from scipy.spatial import Delaunay, cKDTree
+from scipy.spatial import Delaunay, KDTree
 
 from pdenet.geometry import Domain
 from pdenet.report.probe import Array, contains, to_array
 
+LONGEST = 5.0  # ratio of the sides of a region up to which both get the same spacing
+BISECTIONS = 40  # to the rounding of a coordinate
 _EXTRUDED = {"vertex": "line", "line": "quad", "quad": "hexahedron", "triangle": "wedge"}
 
 
@@ -133,10 +135,7 @@ def domain_mesh(domain: Domain, n: int) -> Mesh:
 
 
 def plane_mesh(domain: Domain, axes: tuple[str, ...], fixed: Mapping[str, float], n: int) -> Mesh:
-    """A mesh of the part of a plane that lies in a domain.
-
-    Where the plane is all of space, triangles follow the boundary; elsewhere cells of a grid that
-    stick out are left away.
+    """A mesh of the part of a plane that lies in a domain, with triangles up to the boundary.
 
     Args:
         domain: The domain.
@@ -152,15 +151,15 @@ def plane_mesh(domain: Domain, axes: tuple[str, ...], fixed: Mapping[str, float]
     inside = contains(domain, mesh.columns(domain.coordinates, fixed))
     if inside.all():
         return mesh
-    if axes != domain.space:
-        return clip(mesh, domain, fixed)
     spacing = float(np.mean([v[1] - v[0] for v in values.values()]))
-    edge = boundary_points(domain, spacing)
-    return _fitted(domain, fixed, mesh.points[inside], edge, replace(mesh, points=edge), spacing)
+    # The plane that is all of space knows its boundary with its corners; a cut finds it.
+    whole = axes == domain.space
+    edge = boundary_points(domain, spacing) if whole else crossings(domain, mesh, inside, fixed)
+    return _fitted(domain, fixed, mesh.points[inside], replace(mesh, points=edge), spacing)
 
 
 def levels(domain: Domain, axes: Sequence[str], n: int) -> dict[str, Array]:
-    """Grid values by coordinate, about n together: squares in space, odd counts.
+    """Grid values by coordinate, about n together: odd counts, and squares unless space is long.
 
     Args:
         domain: The domain.
@@ -173,9 +172,9 @@ def levels(domain: Domain, axes: Sequence[str], n: int) -> dict[str, Array]:
     lengths = {a: domain.bounds[a][1] - domain.bounds[a][0] for a in axes}
     spatial = [lengths[a] for a in axes if a in domain.space]
     each = n ** (1 / len(axes))
-    mean = float(np.exp(np.mean(np.log(spatial)))) if spatial else 1.0
-    # A long channel gets more points along than across, within reason.
-    ratio = {a: min(max(lengths[a] / mean, 0.25), 4.0) if a in domain.space else 1.0 for a in axes}
+    square = spatial and max(spatial) <= LONGEST * min(spatial)
+    mean = float(np.exp(np.mean(np.log(spatial)))) if square else 1.0
+    ratio = {a: lengths[a] / mean if square and a in domain.space else 1.0 for a in axes}
     return {a: np.linspace(*domain.bounds[a], _odd(each * ratio[a])) for a in axes}
 
 
@@ -211,17 +210,37 @@ def boundary_points(domain: Domain, spacing: float) -> Array:
     return _thin(np.concatenate(found), 0.2 * spacing) if found else np.zeros((0, 2))
 
 
+def crossings(domain: Domain, mesh: Mesh, inside: Array, fixed: Mapping[str, float]) -> Array:
+    """Where the edges of a mesh leave a domain, found by bisection.
+
+    Args:
+        domain: The domain.
+        mesh: Planar, of quads.
+        inside: Mask of the points that lie in the domain.
+        fixed: Coordinates that the mesh does not span.
+
+    Returns:
+        Points of the domain next to its boundary, shape (n, 2).
+    """
+    sides = np.concatenate([mesh.cells[:, [i, (i + 1) % 4]] for i in range(4)])
+    sides = sides[inside[sides].sum(axis=1) == 1]
+    order = np.argsort(inside[sides], axis=1)
+    outer, inner = mesh.points[np.take_along_axis(sides, order, axis=1).T]
+    for _ in range(BISECTIONS):
+        middle = (inner + outer) / 2
+        columns = replace(mesh, points=middle).columns(domain.coordinates, fixed)
+        within = contains(domain, columns)[:, None]
+        inner, outer = np.where(within, middle, inner), np.where(within, outer, middle)
+    return np.unique(inner, axis=0)
+
+
 def _fitted(
-    domain: Domain,
-    fixed: Mapping[str, float],
-    interior: Array,
-    edge: Array,
-    like: Mesh,
-    spacing: float,
+    domain: Domain, fixed: Mapping[str, float], interior: Array, like: Mesh, spacing: float
 ) -> Mesh:
-    """Delaunay triangles between boundary and inner points, less those outside the domain."""
+    """Delaunay triangles between boundary (``like``) and inner points, less those outside."""
+    edge = like.points
     if len(edge):
-        apart, _ = cKDTree(edge).query(interior)
+        apart, _ = KDTree(edge).query(interior)
         interior = interior[apart > 0.5 * spacing]
     points = np.concatenate([edge, interior])
     if len(points) < 3:
@@ -244,7 +263,7 @@ def _used(mesh: Mesh, cells: Array) -> Mesh:
 
 def _thin(points: Array, spacing: float) -> Array:
     """Points in their order, each at least ``spacing`` away from those kept before."""
-    tree, dropped, kept = cKDTree(points), np.zeros(len(points), dtype=bool), []
+    tree, dropped, kept = KDTree(points), np.zeros(len(points), dtype=bool), []
     for i, near in enumerate(tree.query_ball_point(points, spacing)):
         if not dropped[i]:
             kept.append(i)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import meshio
 import numpy as np
@@ -37,10 +38,11 @@ def write_solution_file(solution: Solution, path: Path) -> Path:
     probe, domain = Probe(solution), solution.problem.domain
     if len(domain.coordinates) > MESH_DIMENSIONS:
         x = to_array(domain.sample(CLOUD_POINTS, seed=0, method="sobol").x)
-        columns = dict(zip(domain.coordinates, x.T, strict=True))
+        columns: dict[str, Any] = dict(zip(domain.coordinates, x.T, strict=True))
+        columns |= point_data(probe, probe(x))
         target = _suffixed(path, ".npz")
         with target.open("wb") as stream:
-            np.savez_compressed(stream, **columns, **point_data(probe, probe(x)))
+            np.savez_compressed(stream, **columns)
         return target
     mesh = domain_mesh(domain, MESH_POINTS)
     sample = probe(mesh.columns(domain.coordinates, {}))
@@ -71,7 +73,7 @@ def point_data(probe: Probe, sample: Sample) -> dict[str, Array]:
 def _write_mesh(mesh: Mesh, data: dict[str, Array], path: Path) -> Path:
     points = np.zeros((len(mesh.points), 3))
     points[:, : mesh.points.shape[1]] = mesh.points
-    padded = {
+    padded: dict[str, Any] = {
         name: np.pad(v, ((0, 0), (0, 1))) if v.ndim == 2 and v.shape[1] == 2 else v
         for name, v in data.items()
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pdenet.conditions import Condition
-from pdenet.geometry import Points
+from pdenet.conditions import Condition, Data
+from pdenet.geometry import Domain, PointCloud, Points, Region
+from pdenet.geometry.parts import Part
 from pdenet.solution import Solution
 
 Array = np.ndarray
@@ -88,6 +90,24 @@ class Probe:
         rows = {n: self._residual(n, x) for n in self.equations} if residual else {}
         return Sample(x, predicted, self._exact(x), rows)
 
+    def measurements(self, component: str) -> tuple[Array, Array] | None:
+        """Data that a component was fitted to.
+
+        Args:
+            component: Name of a scalar field.
+
+        Returns:
+            Coordinates (m, d) and values (m,), or None where there are none.
+        """
+        clouds = [
+            (to_array(c.on.x), to_array(c.columns[component]))
+            for c in self.problem.conditions.values()
+            if isinstance(c, Data) and isinstance(c.on, PointCloud) and component in c.columns
+        ]
+        if not clouds:
+            return None
+        return np.concatenate([x for x, _ in clouds]), np.concatenate([v for _, v in clouds])
+
     def masked(self, x: Array, *, residual: bool = True) -> Sample:
         """As a call, with NaN at points outside the domain.
 
@@ -131,14 +151,18 @@ class Probe:
         return split
 
     def _residual(self, name: str, x: Array) -> Array:
-        domain = self.problem.domain
-        ones = torch.ones(len(x), dtype=torch.float64)
-        points = Points(domain.coordinates, torch.as_tensor(x), ones, ones, space=domain.space)
-        if not len(x):
-            return np.empty(0)
-        rows = to_array(self.solution.residual(name, points)).reshape(len(x), -1)
+        domain, on = self.problem.domain, self.problem.conditions[name].on
+        values = np.full(len(x), np.nan)
+        inside = np.ones(len(x), dtype=bool) if on == domain else contains(on, x)
+        if not inside.any():
+            return values
+        part = torch.as_tensor(x[inside])
+        ones = torch.ones(len(part), dtype=torch.float64)
+        points = Points(domain.coordinates, part, ones, ones, space=domain.space)
+        rows = to_array(self.solution.residual(name, points)).reshape(len(part), -1)
         with np.errstate(over="ignore"):
-            return np.linalg.norm(rows, axis=-1)
+            values[inside] = np.linalg.norm(rows, axis=-1)
+        return values
 
     def _alignment(self) -> dict[str, float]:
         names = [n for n in self.problem.modulo_constant if self.has_reference]
@@ -175,15 +199,32 @@ def components(name: str, shape: tuple[int, ...]) -> tuple[str, ...]:
 
 
 def equations(solution: Solution) -> tuple[str, ...]:
-    """Conditions that hold in the whole domain: those whose residual can be drawn."""
-    return tuple(
-        name for name, c in solution.residuals.conditions.items() if _everywhere(c, solution)
-    )
+    """Conditions on the domain or on a full-dimensional part of it: their residuals are drawn."""
+    domain = solution.problem.domain
+
+    def drawn(condition: Condition) -> bool:
+        alone = condition.to is None and not condition.integral
+        return alone and condition.on.dimension == domain.dimension and _bounded(condition.on)
+
+    return tuple(name for name, c in solution.residuals.conditions.items() if drawn(c))
 
 
-def contains(domain: object, x: Array) -> Array:
-    """Mask of the points (n, d) that lie in a domain, shape (n,)."""
-    return domain.contains(torch.as_tensor(x)).numpy()  # type: ignore[attr-defined]
+def contains(region: Region, x: Array) -> Array:
+    """Mask of the points (n, d) that lie in a domain or in a part of one, shape (n,)."""
+    if isinstance(region, Part):
+        columns = dict(zip(region.coordinates, torch.as_tensor(x).unbind(-1), strict=True))
+        asked = inspect.signature(region.predicate).parameters
+        named = any(p.kind is p.VAR_KEYWORD for p in asked.values())
+        answer = region.predicate(**{n: c for n, c in columns.items() if named or n in asked})
+        holds = torch.as_tensor(answer).to(torch.bool).numpy()
+        return np.broadcast_to(holds, len(x)) & contains(region.region, x)
+    assert isinstance(region, Domain)
+    return region.contains(torch.as_tensor(x)).numpy()
+
+
+def _bounded(region: Region) -> bool:
+    """Whether it is known which points a region holds."""
+    return isinstance(region, Domain) or (isinstance(region, Part) and _bounded(region.region))
 
 
 def to_array(value: Tensor) -> Array:
@@ -199,8 +240,3 @@ def rms(values: Array) -> float:
     largest = float(np.abs(finite).max())
     # Scaled, so that squares of a diverged field do not overflow.
     return largest * float(np.sqrt(np.mean((finite / largest) ** 2))) if largest else 0.0
-
-
-def _everywhere(condition: Condition, solution: Solution) -> bool:
-    whole = condition.on is solution.problem.domain.interior
-    return whole and condition.to is None and not condition.integral

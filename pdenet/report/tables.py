@@ -22,6 +22,7 @@ from pdenet.record import Record
 
 VERDICT_STYLES = {"solved": "bold green", "doubtful": "bold yellow", "failed": "bold red"}
 DEFAULT_COLUMNS = ("problem.name", "optimizer.name", "worst_error", "seconds.training", "verdict")
+_INDICATORS = {"training": "residual, training points", "fresh": "residual, fresh points"}
 _IDENTITY = (
     "problem",
     "solver",
@@ -72,7 +73,8 @@ def summary_table(record: Record) -> Panel:
     style = VERDICT_STYLES[record.verdict]
     table = _two_columns()
     for name, text in summary_rows(record):
-        table.add_row(name, Text(text))
+        if text:
+            table.add_row(name, Text(text))
     reasons = [Text(f"  {reason}") for reason in record.reasons]
     verdict = Text(record.verdict, style=style)
     parts: list[RenderableType] = [table, Text(""), verdict, *reasons]
@@ -104,6 +106,7 @@ def summary_rows(record: Record) -> list[tuple[str, str]]:
     seconds = ", ".join(f"{n} {v:.1f} s" for n, v in record.seconds.items() if v is not None)
     return [
         *rows,
+        ("chosen", "\n".join(record.chosen)),
         ("parameters", f"{record.parameters:,}"),
         ("steps", f"{record.steps:,}, stopped by {record.stopped_by}: {record.stop_reason}"),
         ("time", seconds),
@@ -121,13 +124,12 @@ def indicator_rows(indicators: Mapping[str, Any]) -> list[tuple[str, str]]:
     """
     rows = []
     for name, value in indicators.items():
-        label = {"training": "residual, training points", "fresh": "residual, fresh points"}
         if isinstance(value, Mapping):
             text = ", ".join(f"{n} {_short(v)}" for n, v in value.items())
         else:
             text = _short(value)
         if text:
-            rows.append((label.get(name, name.replace("_", " ")), text))
+            rows.append((_INDICATORS.get(name, name.replace("_", " ")), text))
     return rows
 
 
