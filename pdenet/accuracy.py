@@ -59,10 +59,16 @@ class Comparison:
         """Errors of each field of a network, in float64 on the CPU."""
         like = next(residuals.model.parameters())
         x = self.points.x.to(dtype=like.dtype, device=like.device)
-        values = fields_at(residuals, x)
-        predicted = {name: v.to("cpu", torch.float64) for name, v in values.items()}
-        modulo = [n for n in residuals.problem.modulo_constant if n in self.exact]
-        return field_errors(predicted, self.exact, self.points.weight, modulo_constant=modulo)
+        predicted = fields_at(residuals, x)
+        errors = {}
+        for name, exact in self.exact.items():
+            lives = residuals.problem.where(name, self.points.x)
+            value = predicted[name].to("cpu", torch.float64)[lives]
+            modulo = {name} & set(residuals.problem.modulo_constant)
+            weight = self.points.weight[lives]
+            pair = {name: value}, {name: exact[lives]}
+            errors |= field_errors(*pair, weight, modulo_constant=modulo)
+        return errors
 
 
 def unknown_errors(residuals: Residuals) -> dict[str, FieldError]:
@@ -85,7 +91,7 @@ def indicators(residuals: Residuals, training: Mapping[str, Points]) -> dict[str
 
     Returns:
         ``training`` and ``fresh`` rms residual by condition, their worst ``overfit`` ratio, and
-        ``boundary``: the worst fresh misfit on lower-dimensional parts, imposed conditions included.
+        ``boundary``: the worst fresh misfit on lower-dimensional parts, imposed ones included.
     """
     fresh_points = {
         name: c.on.sample(FRESH_POINTS if c.on.dimension else 1, seed=FRESH_SEED)

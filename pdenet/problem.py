@@ -75,6 +75,8 @@ class Problem:
         reference: Solution to compare with, or None.
         target: Relative L2 error at which the problem counts as solved, dimensionless.
         modulo_constant: Fields that the conditions fix up to a constant only (a pressure).
+        regions: Where a field lives, by name, if it is not the whole domain: the two sides of an
+            interface. It is judged and drawn there; conditions say by themselves where they hold.
         source: Where the problem comes from: author, year, equation.
         name: The problem's name; the catalogue fills it in.
         parameters: Arguments that built it; the catalogue fills them in.
@@ -92,6 +94,7 @@ class Problem:
     reference: Reference | None = None
     target: float = 1e-3
     modulo_constant: tuple[str, ...] = ()
+    regions: Mapping[str, Domain] = field(default_factory=dict)
     source: str = ""
     name: str = "problem"
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -115,6 +118,20 @@ class Problem:
     def coordinates(self) -> tuple[str, ...]:
         """Names of the coordinates, in the order of the networks' inputs."""
         return self.domain.coordinates
+
+    def where(self, name: str, x: Tensor) -> Tensor:
+        """Mask of the points where a field lives.
+
+        Args:
+            name: The field.
+            x: Points of the domain, shape (n, d).
+
+        Returns:
+            Shape (n,).
+        """
+        if name not in self.regions:
+            return torch.ones(len(x), dtype=torch.bool, device=x.device)
+        return self.regions[name].contains(x)
 
     @property
     def outputs(self) -> int:
@@ -152,7 +169,12 @@ class Problem:
                         "Write it as Initial(u=..., rate={'u': ...})."
                     )
             conditions[name] = condition.at_time(start, end, values)
-        return replace(self, domain=self.domain.at_time(start, end), conditions=conditions)
+        return replace(
+            self,
+            domain=self.domain.at_time(start, end),
+            conditions=conditions,
+            regions={name: r.at_time(start, end) for name, r in self.regions.items()},
+        )
 
     # -- construction ------------------------------------------------------------------------
 
@@ -166,6 +188,7 @@ class Problem:
             "unknowns": MappingProxyType(unknowns),
             "parameters": MappingProxyType(dict(self.parameters)),
             "modulo_constant": tuple(self.modulo_constant),
+            "regions": MappingProxyType(dict(self.regions)),
         }
         for name, value in frozen.items():
             object.__setattr__(self, name, value)
@@ -198,6 +221,13 @@ class Problem:
     def _check_references(self) -> None:
         for name in self.modulo_constant:
             self._require(name, self.shapes, "modulo_constant")
+        for name, region in self.regions.items():
+            self._require(name, self.shapes, "regions")
+            if not isinstance(region, Domain) or region.coordinates != self.coordinates:
+                raise ValueError(
+                    f"regions[{name!r}] of problem {self.name!r} is {region!r}; give a domain with "
+                    f"the coordinates {self.coordinates}."
+                )
         for name in self.reference.fields if self.reference is not None else ():
             self._require(name, {**self.shapes, **self.unknowns}, "The reference")
 

@@ -11,7 +11,7 @@ Exact solution: s = 2, :math:`a = 1 / (1 + \tfrac12 \cos(2 \pi x))`,
 Source: manufactured.
 """
 
-from math import pi
+from math import pi, sqrt
 
 import numpy as np
 import torch
@@ -64,8 +64,9 @@ def inverse_diffusion(noise: float = 0.01, sensors: int = 200, seed: int = 0) ->
         },
         unknowns={"heating": Unknown(start=1.0, exact=FLUX_LEFT - FLUX_RIGHT)},
         reference=Exact(u=_temperature, a=_conductivity),
-        # Splines fitted to the same data come to 2 to 4 per cent for a.
-        target=5e-2,
+        # Cubic splines of 8 coefficients, fitted to the default data, give a to 1.6 per cent in
+        # the median of ten seeds and to 3.2 in the worst; errors grow like noise / sqrt(sensors).
+        target=max(1e-3, 5 * noise * sqrt(200 / sensors)),
         source="manufactured",
     )
 

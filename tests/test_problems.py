@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pdenet import Data, Problem, Unknown
+from pdenet.accuracy import Comparison
 from pdenet.catalogue import Entry, entries
 from pdenet.references import Exact
 from pdenet.residuals import Residuals, tensors
@@ -188,3 +190,26 @@ def test_measurements_depend_on_the_seed_alone() -> None:
     first, again, other = (residuals(build(seed=seed))["measurements"] for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.allclose(first, other)
+
+
+def test_fields_are_judged_where_they_live() -> None:
+    problem = ENTRIES["poisson-interface"].build()
+    comparison = Comparison.of(problem)
+    assert comparison is not None
+
+    class Elsewhere(Solution):
+        """The exact solution, and nonsense where a field does not live."""
+
+        def forward(self, x: Tensor) -> Tensor:
+            outside = [~problem.where(name, x) for name in problem.shapes]
+            return super().forward(x) + 1e3 * torch.stack(outside, dim=-1)
+
+    errors = comparison.errors(Residuals(problem, Elsewhere(problem)))
+    assert errors["inner"].relative_max < 1e-12
+    assert errors["outer"].relative_max < 1e-12
+
+
+def test_region_of_an_unknown_field_is_refused() -> None:
+    problem = ENTRIES["poisson-interface"].build()
+    with pytest.raises(ValueError, match="'iner', but there are"):
+        replace(problem, regions={"iner": problem.regions["inner"]})
