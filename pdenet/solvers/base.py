@@ -334,6 +334,13 @@ class Solver(pl.LightningModule, ABC):
         """Each point's part of a mean over all points: of the law, or by quadrature weight.
 
         Shards of unequal length still give the mean over all points once ranks are averaged.
+
+        Args:
+            points: All points of a condition.
+            mine: This rank's.
+
+        Returns:
+            A number, or one for each of this rank's points.
         """
         if not self.sampler.weighted:
             return 1.0 / len(points)
@@ -344,8 +351,10 @@ class Solver(pl.LightningModule, ABC):
         """Norm of each term's gradient, at the price of one reverse pass a term."""
         norms = {}
         for name, r in rows.items():
+            with torch.enable_grad():  # balances weigh without a graph
+                term = self.mean_square(name, r)
             gradients = torch.autograd.grad(
-                self.mean_square(name, r), self._trained(), retain_graph=True, allow_unused=True
+                term, self._trained(), retain_graph=True, allow_unused=True
             )
             found = [g for g in gradients if g is not None]
             _mean_over_ranks(torch.zeros(()), found)
