@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from pdenet.conditions import Condition, Dirichlet, Initial, Neumann, Periodic, prescribed_values
-from pdenet.geometry import Box, Interval, Parameters, Region
-from pdenet.jets import Layout, propagate
+from pdenet.geometry import Box, Disk, Interval, Parameters, Polygon, Region
+from pdenet.jets import Layout, biharmonic, laplacian, propagate
 from pdenet.networks import MLP, build_network
 from pdenet.problem import Problem
 from pdenet.solvers.hard import HardPlan, plan_hard_conditions
@@ -403,6 +403,133 @@ def test_slope_without_value_is_trained():
     plan = plan_hard_conditions(p)
     assert plan.imposed == ("left",)
     assert "only where the value of u is" in plan.reasons["right"]
+
+
+# -- other shapes --------------------------------------------------------------------------------
+
+DISK = Disk(center=(0.2, 0), radius=1)
+PIPE: Any = DISK * Interval(t=(0, 1))
+HOLED = Box(x=(-2, 2), y=(-2, 2)) - Disk(center=(0, 0), radius=1)
+
+
+def bump(x, y):
+    return 1 - (x - 0.2) ** 2 - y**2
+
+
+def test_number_on_a_disk():
+    p = problem(DISK, rim=Dirichlet(u=3, on=DISK.boundary))
+    plan = plan_hard_conditions(p)
+    assert plan.imposed == ("rim",)
+    assert misfit(p, plan, "rim") < ROUND_OFF
+    assert free_inside(p, plan)
+
+
+def test_start_and_rate_on_a_disk():
+    p = problem(
+        PIPE,
+        rim=Dirichlet(u=1, on=PIPE.boundary),
+        start=Initial(u=lambda x, y: 1 + bump(x, y), rate={"u": bump}, on=PIPE.initial),
+    )
+    plan = plan_hard_conditions(p)
+    assert plan.imposed == ("rim", "start")
+    assert max(misfit(p, plan, name) for name in plan.imposed) < ROUND_OFF
+
+
+@pytest.mark.parametrize(("value", "rate"), [(0, 0), (1, 2.0)])
+def test_start_that_does_not_fit_the_rim_gives_way(value, rate):
+    p = problem(
+        PIPE,
+        rim=Dirichlet(u=1, on=PIPE.boundary),
+        start=Initial(u=value, rate={"u": rate}, on=PIPE.initial),
+    )
+    plan = plan_hard_conditions(p)
+    assert plan.imposed == ("rim",)
+    assert "'start' and 'rim' disagree" in plan.reasons["start"]
+
+
+def test_formula_on_a_shape_is_used_inside_only_on_demand():
+    def value(x, y):
+        return torch.exp(x) * torch.sin(y)
+
+    p = problem(DISK, rim=Dirichlet(u=value, on=DISK.boundary))
+    plan = plan_hard_conditions(p)
+    assert plan.imposed == ()
+    assert "say hard=True" in plan.reasons["rim"]
+    p = problem(DISK, rim=Dirichlet(u=value, on=DISK.boundary, hard=True))
+    plan = plan_hard_conditions(p)
+    assert misfit(p, plan, "rim") < ROUND_OFF
+    points = DISK.sample(5, seed=0)
+    lift = plan.lift[0](x=points["x"], y=points["y"])  # type: ignore[operator, misc]
+    assert torch.equal(lift, value(points["x"], points["y"]))
+
+
+def test_moving_formula_with_a_start():
+    p = problem(
+        PIPE,
+        rim=Dirichlet(u=lambda x, t: x * (1 + t), on=PIPE.boundary, hard=True),
+        start=Initial(u=lambda x, y: x + bump(x, y), on=PIPE.initial),
+    )
+    plan = plan_hard_conditions(p)
+    assert plan.imposed == ("rim", "start")
+    assert max(misfit(p, plan, name) for name in plan.imposed) < ROUND_OFF
+    rate = Initial(u=lambda x: x, rate={"u": lambda x: x}, on=PIPE.initial)
+    rim = Dirichlet(u=lambda x, t: x * (1 + t), on=PIPE.boundary, hard=True)
+    plan = plan_hard_conditions(problem(PIPE, rim=rim, start=rate))
+    assert plan.imposed == ("rim",)
+    assert "rates cannot be combined" in plan.reasons["start"]
+
+
+def test_different_numbers_on_parts_that_do_not_touch():
+    p = problem(
+        HOLED,
+        left=Dirichlet(u=1, on=HOLED.face(x=-2)),
+        right=Dirichlet(u=-3, on=HOLED.face(x=2)),
+    )
+    plan = plan_hard_conditions(p)
+    assert plan.imposed == ("left", "right")
+    assert max(misfit(p, plan, name) for name in plan.imposed) < ROUND_OFF
+    assert free_inside(p, plan)
+
+
+def test_different_numbers_on_parts_that_touch_are_trained():
+    p = problem(
+        HOLED,
+        left=Dirichlet(u=1, on=HOLED.face(x=-2)),
+        top=Dirichlet(u=0, on=HOLED.face(y=2)),
+    )
+    plan = plan_hard_conditions(p)
+    assert plan.imposed == ("top",)
+    assert "touches x=-2" in plan.reasons["left"]
+
+
+def test_clamped_round_plate_of_fourth_order():
+    p = problem(
+        DISK,
+        plate=Condition(lambda u: biharmonic(u), on=DISK.interior),
+        rim=Dirichlet(u=0, on=DISK.boundary),
+        clamped=Neumann(u=0, on=DISK.boundary),
+    )
+    plan = plan_hard_conditions(p)
+    assert plan.imposed == ("rim", "clamped")
+    assert slope(p, plan, DISK.boundary).abs().max() < ROUND_OFF
+
+
+def test_corners_of_distances_are_kept_from_fourth_order_equations():
+    shape = Polygon([(0, 0), (2, 0), (2, 1), (1, 1), (1, 2), (0, 2)])
+    rim = Dirichlet(u=0, on=shape.boundary)
+    second = problem(shape, poisson=Condition(lambda u: laplacian(u), on=shape.interior), rim=rim)
+    assert plan_hard_conditions(second).imposed == ("rim",)
+    fourth = problem(shape, plate=Condition(lambda u: biharmonic(u), on=shape.interior), rim=rim)
+    plan = plan_hard_conditions(fourth)
+    assert plan.imposed == ()
+    assert "has corners" in plan.reasons["rim"]
+
+
+def test_part_without_distance_is_trained():
+    part = DISK.boundary.where(lambda x: x > 0.5, "right")
+    plan = plan_hard_conditions(problem(DISK, rim=Dirichlet(u=0, on=part)))
+    assert plan.imposed == ()
+    assert "no smooth distance to right" in plan.reasons["rim"]
 
 
 # -- periodicity ---------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any
 
 from pdenet.geometry import Region
 from pdenet.problem import Problem
+from pdenet.solvers.hard.corners import has_corners
 from pdenet.solvers.hard.lifts import (
     Face,
     Form,
@@ -23,7 +24,8 @@ from pdenet.solvers.hard.lifts import (
 from pdenet.solvers.hard.parts import Constraint, RefusedError, whole_faces
 from pdenet.solvers.hard.trial import Trial, at, spread
 
-APART = 1e-3  # of the distances, which are of order one
+TOUCH_SAMPLE = 4096  # enough for some to lie near the point where two parts touch
+APART = 1e-2  # of the distances, which are of order one
 
 
 def on_shape(
@@ -49,6 +51,12 @@ def on_shape(
     start = next(iter(starts.items()), None)
     for wall in walls:
         _check_wall(wall)
+        if _order(problem) > 2 and has_corners(wall.part, problem.domain):
+            raise RefusedError(
+                f"the distance to {wall.part.label} has corners, too sharp for an equation of "
+                "order three or four",
+                wall.condition,
+            )
         if start is not None:
             _check_start(*start, wall, trial)
     factors = _distances(walls, slopes)
@@ -110,7 +118,7 @@ def _blend(walls: Sequence[Constraint], trial: Trial) -> Formula:
         (number,) = groups
         return lambda known: number
     for a, b in itertools.permutations(walls, 2):
-        known = trial.on(a.part)
+        known = trial.on(a.part, TOUCH_SAMPLE)
         if a.value != b.value and b.part.distance(**known).min() < APART:
             raise RefusedError(
                 f"its number differs from that of {b.condition!r}, which touches {a.part.label}",
@@ -140,6 +148,10 @@ def _start(problem: Problem, constraint: Constraint) -> Face | None:
             constraint.condition,
         )
     return None
+
+
+def _order(problem: Problem) -> int:
+    return max(demand.layout.order for demand in problem.demands.values())
 
 
 def _check_wall(wall: Constraint) -> None:

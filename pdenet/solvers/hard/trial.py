@@ -35,9 +35,9 @@ class Trial:
         self.scale = max(sizes) or 1.0
         self.round_off = ROUND_OFF * self.scale
 
-    def on(self, part: Region) -> Known:
+    def on(self, part: Region, n: int = SAMPLE) -> Known:
         """Points of a part."""
-        return known_at(part.sample(SAMPLE, seed=1))
+        return known_at(part.sample(n, seed=1))
 
     def differ(self, a: Tensor, b: Tensor) -> float:
         """How far data are apart; zero if by round-off only."""
