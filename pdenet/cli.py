@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn
@@ -185,10 +185,10 @@ def _parser(entry: Entry | None, names: Mapping[str, str]) -> _Parser:
         epilog=EXAMPLES,
         formatter_class=_Formatter,
     )
-    problem = parser.add_argument_group("problem")
+    problem = parser.add_argument_group("problem" if entry is None else f"problem {entry.name}")
     problem.add_argument("--problem.name", help="name or FILE.py[:name]; also as the first word")
     if entry is not None:
-        parser.add_function_arguments(entry.function, "problem", fail_untyped=False)
+        _add_signature(problem, entry.function, "problem", entry.parameters)
     for part in PARTS:
         _add_part(parser, part, names[part])
     _add_run_options(parser)
@@ -197,14 +197,30 @@ def _parser(entry: Entry | None, names: Mapping[str, str]) -> _Parser:
 
 def _add_part(parser: _Parser, part: str, name: str) -> None:
     """A part's name, and the arguments of the one that was named."""
-    parser.add_argument(
-        f"--{part}.name", default="auto", help=f"auto, {', '.join(REGISTRIES[part])}"
-    )
     concrete = AUTO[part] if name == "auto" else name
-    make = REGISTRIES[part][concrete]
-    add = parser.add_class_arguments if isinstance(make, type) else parser.add_function_arguments
-    skip = set(inspect.signature(make).parameters) - set(options(part, concrete))
-    add(make, part, skip=skip, fail_untyped=False)
+    group = parser.add_argument_group(f"{part} {concrete}")
+    group.add_argument(
+        f"--{part}.name",
+        metavar="NAME",
+        default="auto",
+        help=f"auto, {', '.join(REGISTRIES[part])}; also --{part} NAME",
+    )
+    _add_signature(group, REGISTRIES[part][concrete], part, options(part, concrete))
+
+
+def _add_signature(group: Any, make: Any, key: str, wanted: Iterable[str]) -> None:
+    """Typed options from the keyword parameters that a user may give."""
+    add = group.add_class_arguments if isinstance(make, type) else group.add_function_arguments
+    skip = {n for n in _all_parameters(make) if n not in wanted}
+    add(make, key, as_group=False, skip=skip, fail_untyped=False)
+
+
+def _all_parameters(make: Any) -> set[str]:
+    """Parameters of a function, or of a class and those that it passes its keywords to."""
+    makers = (
+        [make.__init__, *(b.__init__ for b in make.__mro__)] if isinstance(make, type) else [make]
+    )
+    return {n for m in makers for n in inspect.signature(m).parameters} - {"self"}
 
 
 def _add_run_options(parser: _Parser) -> None:

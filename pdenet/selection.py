@@ -115,7 +115,7 @@ def options(kind: str, name: str) -> dict[str, inspect.Parameter]:
     """The arguments of a part that a user may give, by name."""
     parameters = inspect.signature(REGISTRIES[kind][name]).parameters
     fixed = {
-        "network": {"inputs", "outputs"},
+        "network": {"inputs", "outputs", "seed"},
         "solver": {"problem", "network", "seed", "dtype", "training"},
     }.get(kind, set())
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)

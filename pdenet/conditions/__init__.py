@@ -1,0 +1,30 @@
+"""What fields satisfy: equations, boundary and initial values, periodicity, integrals, data.
+
+Every condition is a residual function of names, on a region. The named kinds write that function
+for the user and keep their data, so that it can be imposed exactly instead of trained.
+"""
+
+from pdenet.conditions.base import Condition
+from pdenet.conditions.data import Data
+from pdenet.conditions.dirichlet import Dirichlet, Initial
+from pdenet.conditions.integral import Integral
+from pdenet.conditions.interface import Interface
+from pdenet.conditions.periodic import Periodic
+from pdenet.conditions.robin import Neumann, Robin
+from pdenet.conditions.values import Value, evaluate, prescribed_values, with_signature
+
+__all__ = [
+    "Condition",
+    "Data",
+    "Dirichlet",
+    "Initial",
+    "Integral",
+    "Interface",
+    "Neumann",
+    "Periodic",
+    "Robin",
+    "Value",
+    "evaluate",
+    "prescribed_values",
+    "with_signature",
+]
