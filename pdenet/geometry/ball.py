@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pdenet.geometry.base import Placed, Region, Rule
 from pdenet.geometry.domain import Domain
+from pdenet.geometry.formulas import Formula, Inside
 from pdenet.geometry.motion import Motion
 from pdenet.geometry.names import check_names, check_positive, check_vector
 from pdenet.geometry.union import Union
@@ -136,7 +137,7 @@ class Ball(Domain):
     center: tuple[float, ...]
     radius: float
     _sphere: Sphere
-    has_level = True
+    simple = True
 
     def __init__(
         self,
@@ -216,16 +217,8 @@ class Ball(Domain):
         center = motion.forward(self._sphere._center).tolist()
         return type(self)(center, self.radius, coordinates=self.coordinates)
 
-    def level(self, values: dict[str, Any]) -> Any:
-        """Return (R^2 - r^2) / (2 R).
-
-        Args:
-            values: Values by coordinate.
-
-        Returns:
-            The level's values.
-        """
-        return self.bubble(values) * (self.radius / 2)
+    def _formula(self) -> Formula:
+        return Inside(self, lambda values: self.bubble(values) * (self.radius / 2))
 
     def bubble(self, values: dict[str, Any]) -> Any:
         """Return 1 - (r / R)^2.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Hashable, Sequence
 from math import inf, prod
 from typing import Any, Self
@@ -13,13 +12,13 @@ from torch import Tensor
 from pdenet.geometry.base import Placed, Region, Rule
 from pdenet.geometry.boxfaces import BoxFaces
 from pdenet.geometry.domain import Domain
+from pdenet.geometry.formulas import Formula, HalfSpace, join
 from pdenet.geometry.motion import Motion
 from pdenet.geometry.names import (
     TIME,
     check_interval,
     check_names,
 )
-from pdenet.geometry.rfunctions import conjunction
 from pdenet.geometry.unit import gauss, per_axis, tensor_rule
 
 _LARGEST_TENSOR_DIMENSION = 3
@@ -172,22 +171,13 @@ class Box(Domain):
             box = box._with(name, check_interval((low + step, high + step), f"Bounds of {name!r}"))
         return box
 
-    has_level = True
+    simple = True
 
-    def level(self, values: dict[str, Any]) -> Any:
-        """Combine (x - low) (high - x) / (high - low) of all coordinates by R-functions.
-
-        Args:
-            values: Values by coordinate.
-
-        Returns:
-            The level's values.
-        """
-        factors = [
-            (values[name] - low) * (high - values[name]) * (1 / (high - low))
-            for name, (low, high) in self.bounds.items()
-        ]
-        return functools.reduce(conjunction, factors)
+    def _formula(self) -> Formula:
+        faces = []
+        for name, (low, high) in self.bounds.items():
+            faces += [HalfSpace({name: 1.0}, -low), HalfSpace({name: -1.0}, high)]
+        return join("and", faces)
 
     def bubble(self, values: dict[str, Any]) -> Any:
         """Multiply 4 (x - low) (high - x) / (high - low)^2 of all spatial coordinates.

@@ -11,18 +11,18 @@ import torch
 from torch import Tensor
 
 from pdenet.geometry.base import Placed, Region
-from pdenet.geometry.domain import Domain
+from pdenet.geometry.domain import Domain, peak
+from pdenet.geometry.formulas import Formula, join, negate
 from pdenet.geometry.motion import Motion
 from pdenet.geometry.overlaps import exact_measure
 from pdenet.geometry.parts import Sign, clip
-from pdenet.geometry.rfunctions import conjunction, disjunction, saturate
+from pdenet.geometry.rfunctions import saturate
 from pdenet.geometry.union import Union
 from pdenet.geometry.unit import pick, unit_points
 
 _STEP = 1e-9
 _NODES = 64
 _DRAWS = 2**17
-_PROBES = 512
 
 
 class Combined(Domain):
@@ -210,39 +210,16 @@ class Combined(Domain):
             raise ValueError(f"{self!r} is empty: no points are left. Check positions and sizes.")
         return measure
 
-    @cached_property
-    def has_level(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Whether both domains have one, and theirs combine to one without zeros inside.
-
-        The R-function of a union vanishes also where boundaries of its parts touch inside it: let
-        parts overlap instead.
-        """
-        if not (self.first.has_level and self.second.has_level):
-            return False
-        size = max(high - low for low, high in self.bounds.values())
-        x = torch.cat([leaf.boundary.quadrature(_PROBES).x for leaf in self._leaves])
-        steps = 1e-3 * size * torch.eye(self.dimension, dtype=torch.float64)
-        around = torch.stack([x + s for s in (*steps, *-steps)])
-        inside = self.contains(around.reshape(-1, self.dimension)).reshape(len(around), -1).all(0)
-        level = self.level(dict(zip(self.coordinates, x[inside].T, strict=True)))
-        return bool((level > 1e-7 * size).all())
-
-    def level(self, values: dict[str, Any]) -> Any:
-        """Combine both levels by an R-function.
-
-        Args:
-            values: Values by coordinate.
-
-        Returns:
-            The level's values.
-        """
-        first, second = self.first.level(values), self.second.level(values)
-        if self.kind == "union":
-            return disjunction(first, second)
-        return conjunction(first, second if self.kind == "intersection" else -second)
+    def _formula(self) -> Formula | None:
+        first, second = self.first.formula, self.second.formula
+        if first is None or second is None:
+            return None
+        if self.kind == "difference":
+            second = negate(second)
+        return join("or" if self.kind == "union" else "and", [first, second])
 
     def bubble(self, values: dict[str, Any]) -> Any:
-        """Multiply bubbles of parts that hold the combination; for a union, scale the level.
+        """Multiply bubbles of parts that hold the combination; of a union, see `Domain.bubble`.
 
         Args:
             values: Values by coordinate.
@@ -251,16 +228,18 @@ class Combined(Domain):
             The bubble's values.
         """
         if self.kind == "union":
-            return self.level(values) * self._scale
+            return super().bubble(values)
+        return self._product(values) * self._product_scale
+
+    def _product(self, values: dict[str, Any]) -> Any:
         if self.kind == "intersection":
             return self.first.bubble(values) * self.second.bubble(values)
         size = max(high - low for low, high in self.second.bounds.values())
         return self.first.bubble(values) * saturate(self.second.level(values) * (-2 / size))
 
     @cached_property
-    def _scale(self) -> float:
-        x = self.quadrature(_PROBES).x
-        return 1 / float(self.level(dict(zip(self.coordinates, x.T, strict=True))).max())
+    def _product_scale(self) -> float:
+        return 1 / peak(self._product, self)
 
     def _moved(self, motion: Motion) -> Domain:
         return Combined(self.kind, self.first._moved(motion), self.second._moved(motion))

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Self, overload
 
+import torch
 from torch import Tensor
 
 from pdenet.geometry.base import Region
+from pdenet.geometry.formulas import Formula, Node, evaluate, literals_of
 from pdenet.geometry.motion import Motion
 from pdenet.geometry.names import check_number, check_vector
+from pdenet.geometry.unit import unit_points
+
+_FACTORS = 6
+_PROBES = 512
 
 
 class Domain(Region):
@@ -23,8 +31,8 @@ class Domain(Region):
     ``&`` (intersection) and ``-`` (difference).
     """
 
-    has_level: bool = False
-    """Whether `level` and `bubble` exist."""
+    simple: bool = False
+    """Whether the formula is that of a convex shape, so that it needs no check."""
 
     @property
     def interior(self) -> Self:
@@ -99,8 +107,28 @@ class Domain(Region):
         """The face at the last time."""
         return self._time_face(1, "final")
 
+    def _formula(self) -> Formula | None:
+        """Return the domain as a formula of simple shapes, where it has one."""
+        return None
+
+    @cached_property
+    def formula(self) -> Formula | None:
+        """The domain as a formula of half-spaces and round shapes; None where it has none."""
+        return self._formula()
+
+    @cached_property
+    def has_level(self) -> bool:
+        """Whether `level` and `bubble` exist.
+
+        They do not where two parts of a union touch along a face without overlapping: the formula
+        vanishes there, inside the union. Let such parts overlap.
+        """
+        return self.formula is not None and (self.simple or _is_sound(self))
+
     def level(self, values: dict[str, Any]) -> Any:
         """Positive inside, negative outside, zero on the boundary with a slope of about 1.
+
+        An R-function of half-spaces and round shapes, without derivatives at corners.
 
         Args:
             values: Values by coordinate.
@@ -109,25 +137,36 @@ class Domain(Region):
             The level's values, of the same kind, in units of length.
 
         Raises:
-            NotImplementedError: The domain has none; see `has_level`.
+            ValueError: The domain has no formula.
         """
-        raise NotImplementedError(f"{self!r} has no level function.")
+        if self.formula is None:
+            raise ValueError(f"{self!r} is no formula of simple shapes, so it has no level.")
+        return evaluate(self.formula, values)
 
     def bubble(self, values: dict[str, Any]) -> Any:
-        """Positive inside and zero on the boundary, of order 1; anything outside.
+        """Positive inside and zero on the boundary, at most about 1; anything outside.
 
-        Not being asked for a sign outside, it is smoother than `level` where products do.
+        Not being asked for a sign outside, it can be smoother than `level`: it multiplies what
+        holds the domain (the edges of a triangle) rather than joining it by R-functions.
 
         Args:
             values: Values by coordinate.
 
         Returns:
             The bubble's values, of the same kind, dimensionless.
-
-        Raises:
-            NotImplementedError: The domain has none; see `has_level`.
         """
-        raise NotImplementedError(f"{self!r} has no bubble function.")
+        return self._raw_bubble(values) * self._bubble_scale
+
+    def _raw_bubble(self, values: dict[str, Any]) -> Any:
+        formula = self.formula
+        # A product of many distances would be all but zero in most of the domain.
+        if isinstance(formula, Node) and formula.kind == "and" and len(formula.parts) <= _FACTORS:
+            return functools.reduce(operator.mul, (evaluate(p, values) for p in formula.parts))
+        return self.level(values)
+
+    @cached_property
+    def _bubble_scale(self) -> float:
+        return 1 / peak(self._raw_bubble, self)
 
     def translate(self, **shifts: float) -> Domain:
         """Return the domain moved along its axes.
@@ -187,6 +226,18 @@ class Domain(Region):
             raise ValueError("Move a domain of space, before it is multiplied with anything.")
         return Moved(self, motion)
 
+    @overload
+    def __mul__(self, other: Domain) -> Domain: ...
+    @overload
+    def __mul__(self, other: Region) -> Region: ...
+    def __mul__(self, other: Region) -> Region:
+        """Return the product with a region of other coordinates; a domain if both are."""
+        return super().__mul__(other)
+
+    @overload
+    def __or__(self, other: Domain) -> Domain: ...
+    @overload
+    def __or__(self, other: Region) -> Region: ...
     def __or__(self, other: Region) -> Region:
         """Return the union of two domains."""
         return self._combine("union", other) if isinstance(other, Domain) else NotImplemented
@@ -230,3 +281,43 @@ class Domain(Region):
 
 def _as_values(values: Any) -> tuple[float, ...]:
     return tuple(values) if isinstance(values, Sequence) else (values,)
+
+
+def peak(function: Callable[[dict[str, Any]], Any], domain: Domain) -> float:
+    """Largest value of a function in a domain.
+
+    Args:
+        function: Of values by coordinate.
+        domain: Where it is evaluated, at fixed points.
+
+    Returns:
+        The maximum.
+    """
+    x = domain.quadrature(_PROBES).x
+    return float(function(dict(zip(domain.coordinates, x.T, strict=True))).max())
+
+
+def _is_sound(domain: Domain) -> bool:
+    """Tell whether the level is positive exactly inside: anywhere, and where it may vanish.
+
+    R-functions of a and b vanish where min(a, b) and max(a, b) do; inside a domain that happens
+    where two literals meet of which one is the other's complement.
+
+    Args:
+        domain: A domain with a formula.
+
+    Returns:
+        Whether it is.
+    """
+    assert domain.formula is not None
+    low, high = torch.tensor(list(domain.bounds.values()), dtype=torch.float64).T
+    size = float((high - low).max())
+    literals = literals_of(domain.formula)
+    seams = [literal.zeros(domain) for literal in literals if -literal in literals]
+    x = torch.cat([low + unit_points(_PROBES, len(low), 0, "sobol") * (high - low), *seams])
+    steps = 1e-3 * size * torch.eye(len(low), dtype=torch.float64)
+    around = torch.stack([x, *(x + s for s in steps), *(x - s for s in steps)])
+    inside = domain.contains(around.reshape(-1, len(low))).reshape(len(around), -1)
+    clear = (inside == inside[0]).all(0)
+    level = domain.level(dict(zip(domain.coordinates, x[clear].T, strict=True)))
+    return bool(torch.where(inside[0, clear], level > 1e-7 * size, level < 0).all())

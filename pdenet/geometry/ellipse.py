@@ -14,6 +14,7 @@ from torch import Tensor
 from pdenet.geometry.ball import ball_rule, directions
 from pdenet.geometry.base import Placed, Region, Rule
 from pdenet.geometry.domain import Domain
+from pdenet.geometry.formulas import Formula, Inside
 from pdenet.geometry.motion import Motion
 from pdenet.geometry.names import check_names, check_number, check_positive, check_vector
 from pdenet.geometry.union import Union
@@ -41,7 +42,7 @@ class Ellipse(Domain):
     center: tuple[float, ...]
     semi_axes: tuple[float, float]
     angle: float
-    has_level = True
+    simple = True
     _center: Tensor
     _axes: Tensor
 
@@ -131,16 +132,8 @@ class Ellipse(Domain):
             coordinates=self.coordinates,
         )
 
-    def level(self, values: dict[str, Any]) -> Any:
-        """Return the bubble times half the shorter half-axis.
-
-        Args:
-            values: Values by coordinate.
-
-        Returns:
-            The level's values.
-        """
-        return self.bubble(values) * (min(self.semi_axes) / 2)
+    def _formula(self) -> Formula:
+        return Inside(self, lambda values: self.bubble(values) * (min(self.semi_axes) / 2))
 
     def bubble(self, values: dict[str, Any]) -> Any:
         """Return 1 - (xi / a)^2 - (eta / b)^2 in the frame of the half-axes.

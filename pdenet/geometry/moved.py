@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pdenet.geometry.base import Placed, Region, Rule
 from pdenet.geometry.domain import Domain
+from pdenet.geometry.formulas import Formula, moved
 from pdenet.geometry.motion import Motion
 
 
@@ -99,7 +100,6 @@ class Moved(MovedRegion, Domain):
 
     def __init__(self, region: Domain, motion: Motion) -> None:
         super().__init__(region, motion)
-        object.__setattr__(self, "has_level", region.has_level)
 
     def _boundary(self) -> Region:
         return MovedRegion(self.region.boundary, self.motion)
@@ -115,16 +115,9 @@ class Moved(MovedRegion, Domain):
         """
         return self.region.contains(self.motion.backward(x))
 
-    def level(self, values: dict[str, Any]) -> Any:
-        """Return the level of the domain before, at the points moved back.
-
-        Args:
-            values: Values by coordinate.
-
-        Returns:
-            The level's values.
-        """
-        return self.region.level(self.motion.backward_values(self.coordinates, values))
+    def _formula(self) -> Formula | None:
+        formula = self.region.formula
+        return None if formula is None else moved(formula, self.coordinates, self.motion)
 
     def bubble(self, values: dict[str, Any]) -> Any:
         """Return the bubble of the domain before, at the points moved back.

@@ -11,15 +11,14 @@ from torch import Tensor
 
 from pdenet.geometry.base import Placed, Region, Rule
 from pdenet.geometry.domain import Domain
-from pdenet.geometry.halfplanes import HalfPlanes
+from pdenet.geometry.formulas import Formula
+from pdenet.geometry.halfplanes import half_plane_formula
 from pdenet.geometry.motion import Motion
 from pdenet.geometry.names import check_names, check_vector, face_label
 from pdenet.geometry.segments import Segments
 from pdenet.geometry.simplepolygon import check_simple, cross, triangulate
 from pdenet.geometry.union import Union
-from pdenet.geometry.unit import gauss, gauss_jacobi, pick, unit_points
-
-_PROBES = 512
+from pdenet.geometry.unit import gauss, gauss_jacobi, pick
 
 
 class Polygon(Domain):
@@ -176,65 +175,10 @@ class Polygon(Domain):
         corners = motion.forward(torch.tensor(self.vertices, dtype=torch.float64))
         return Polygon(corners.tolist(), coordinates=self.coordinates)
 
-    @cached_property
-    def _half_planes(self) -> HalfPlanes:
-        return HalfPlanes(torch.tensor(self.vertices, dtype=torch.float64))
-
-    @cached_property
-    def has_level(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Whether the R-function of the half-planes is positive exactly inside.
-
-        It may vanish inside too, along the common line of two edges that face opposite ways.
-        """
-        low, high = torch.tensor(list(self.bounds.values()), dtype=torch.float64).T
-        anywhere = low + unit_points(_PROBES, 2, 0, "sobol") * (high - low)
-        x = torch.cat([anywhere, *self._on_lines()])
-        size = float((high - low).max())
-        x = x[self._clearance(x) > 1e-3 * size]
-        return bool(((self._half_planes.level(*x.T) > 1e-9 * size) == self.contains(x)).all())
-
-    def _on_lines(self) -> list[Tensor]:
-        """Return points on the edges' lines, beyond the edges too."""
-        low, high = torch.tensor(list(self.bounds.values()), dtype=torch.float64).T
-        count = max(8, 8 * _PROBES // len(self.vertices))
-        reach = torch.linspace(-1, 1, count, dtype=torch.float64)[:, None] * (high - low).norm()
-        corners = torch.tensor(self.vertices, dtype=torch.float64)
-        steps = corners.roll(-1, 0) - corners
-        return [c + reach * s / s.norm() for c, s in zip(corners, steps, strict=True)]
-
-    def _clearance(self, x: Tensor) -> Tensor:
-        """Return the distance to the boundary, shape (n,)."""
-        corners = torch.tensor(self.vertices, dtype=torch.float64)
-        steps = corners.roll(-1, 0) - corners
-        away = x[:, None] - corners
-        along = ((away * steps).sum(-1) / steps.square().sum(-1)).clamp(0, 1)
-        return (away - along[..., None] * steps).norm(dim=-1).amin(1)
-
-    def level(self, values: dict[str, Any]) -> Any:
-        """Combine the edges' half-planes by R-functions.
-
-        Args:
-            values: Values by coordinate.
-
-        Returns:
-            The level's values.
-        """
-        return self._half_planes.level(*(values[c] for c in self.coordinates))
-
-    def bubble(self, values: dict[str, Any]) -> Any:
-        """Multiply the distances to the edges; beyond six edges or a convex shape, the level.
-
-        Args:
-            values: Values by coordinate.
-
-        Returns:
-            The bubble's values.
-        """
-        return self._half_planes.product(*(values[c] for c in self.coordinates)) * self._scale
-
-    @cached_property
-    def _scale(self) -> float:
-        return 1 / float(self._half_planes.product(*self.quadrature(_PROBES).x.T).max())
+    def _formula(self) -> Formula:
+        return half_plane_formula(
+            torch.tensor(self.vertices, dtype=torch.float64), self.coordinates
+        )
 
 
 class Triangle(Polygon):

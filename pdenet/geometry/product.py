@@ -15,7 +15,7 @@ from torch import Tensor
 from pdenet.geometry.base import Placed, Region, Rule
 from pdenet.geometry.box import Box, merge
 from pdenet.geometry.domain import Domain
-from pdenet.geometry.rfunctions import conjunction
+from pdenet.geometry.formulas import Formula, join
 from pdenet.geometry.union import union
 
 
@@ -170,21 +170,10 @@ class ProductDomain(Product, Domain):
         masks = [f.contains(part) for f, part in zip(self.factors, parts, strict=True)]
         return torch.stack(masks).all(0)
 
-    @property
-    def has_level(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Whether all factors have one."""
-        return all(factor.has_level for factor in self.factors)
-
-    def level(self, values: dict[str, Any]) -> Any:
-        """Combine the factors' levels by R-functions.
-
-        Args:
-            values: Values by coordinate.
-
-        Returns:
-            The level's values.
-        """
-        return functools.reduce(conjunction, (f.level(values) for f in self.factors))
+    def _formula(self) -> Formula | None:
+        formulas = [factor.formula for factor in self.factors]
+        known = [formula for formula in formulas if formula is not None]
+        return join("and", known) if len(known) == len(formulas) else None
 
     def bubble(self, values: dict[str, Any]) -> Any:
         """Multiply the bubbles of the factors that have space.
