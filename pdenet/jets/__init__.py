@@ -1,8 +1,9 @@
 """Partial derivatives of networks in one forward sweep, and fields to write equations in."""
 
 from pdenet.jets.demand import Demand, discover, flatten
+from pdenet.jets.fallback import SlowDerivativeWarning
 from pdenet.jets.field import Field, Vector
-from pdenet.jets.jet import Jet, propagate
+from pdenet.jets.jet import Jet
 from pdenet.jets.layout import Layout
 from pdenet.jets.operators import (
     biharmonic,
@@ -15,12 +16,14 @@ from pdenet.jets.operators import (
     norm,
     normal_derivative,
 )
+from pdenet.jets.propagate import propagate
 
 __all__ = [
     "Demand",
     "Field",
     "Jet",
     "Layout",
+    "SlowDerivativeWarning",
     "Vector",
     "biharmonic",
     "curl",

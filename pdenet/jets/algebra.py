@@ -1,100 +1,135 @@
-"""Arithmetic of truncated series, on stacked channels.
+"""Arithmetic of truncated series, channel by channel.
 
-A series is a tensor of channels, shape (c, n, ...): the value and then partial derivatives in the
-order of a :class:`~pdenet.jets.layout.Layout`. Fewer channels than the layout has mean that the
-missing ones vanish identically: the coordinates themselves, of degree 1, carry no second
-derivatives, and no rule computes with them.
+A series is a tuple of parts, one a channel of its :class:`~pdenet.jets.layout.Layout`: the value,
+shape (n, ...), and partial derivatives, shape (n, ...) or (1, ...) where they are the same at all
+points. A part that vanishes identically is the number 0.0. Nothing is multiplied by it, nor by 1,
+nor stored: the coordinates, where every series begins, have no second derivatives and constant
+first ones.
 """
 
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from pdenet.jets.layout import Layout
-from pdenet.jets.univariate import Term
+
+Term: TypeAlias = Tensor | float
+Parts: TypeAlias = tuple[Term, ...]
 
 
-def bilinear(
-    layout: Layout, f: Tensor, g: Tensor, product: Callable[[Tensor, Tensor], Tensor] = torch.mul
-) -> Tensor:
-    """Product rule for an operation that is linear in either argument.
+def multiply(
+    layout: Layout,
+    f: Parts,
+    g: Parts,
+    product: Callable[[Tensor, Tensor], Tensor] = torch.mul,
+) -> Parts:
+    """Product rule, for any operation that is linear in either argument.
 
     Args:
         layout: Channels of both series.
-        f: Left channels, shape (at most c, n, ...).
-        g: Right channels, shape (at most c, n, ...).
-        product: The operation, of one channel of either.
+        f: Left series.
+        g: Right series.
+        product: The operation, of one part of either.
 
     Returns:
-        Channels of the product.
+        The product.
     """
-    left, right = f.unbind(0), g.unbind(0)
-    rows: list[Term] = []
+    f, g = with_derived(layout, f), with_derived(layout, g)
+    parts: list[Term] = []
     for row in layout.products:
         total: Term = 0.0
         for count, a, b in row:
-            if a < len(left) and b < len(right):
-                total = add(total, scaled(count, product(left[a], right[b])))
-        rows.append(total)
-    return stack(rows)
+            left, right = f[a], g[b]
+            if isinstance(left, Tensor) and isinstance(right, Tensor):
+                total = add(total, scale(count, product(left, right)))
+        parts.append(total)
+    return tuple(parts)
 
 
-def compose(layout: Layout, h: Tensor, derivatives: Sequence[Term]) -> Tensor:
-    """Chain rule: channels of sigma(h).
+def compose(layout: Layout, h: Parts, derivatives: Sequence[Term]) -> Parts:
+    """Chain rule: sigma(h).
 
     Args:
         layout: Channels of the series.
-        h: Channels of the argument, shape (at most c, n, ...).
-        derivatives: sigma and its derivatives at ``h[0]``, up to the layout's order.
+        h: The argument.
+        derivatives: sigma and its derivatives at the value of h, up to the layout's order.
 
     Returns:
-        Channels of the composition.
+        The composition.
     """
-    parts = h.unbind(0)
-    rows: list[Term] = []
-    for c, row in enumerate(layout.compositions):
-        if c == 0:
-            rows.append(derivatives[0])
-            continue
+    powers = Monomials(with_derived(layout, h))
+    parts: list[Term] = [derivatives[0]]
+    for row in layout.compositions[1:]:
         total: Term = 0.0
-        for k in range(1, len(derivatives)):
-            if not is_zero(derivatives[k]):
-                inner = _monomials(parts, [term for term in row if len(term[1]) == k])
-                total = add(total, times(derivatives[k], inner))
-        rows.append(total)
-    return stack(rows)
+        for k, terms in row:
+            total = add(total, times(derivatives[k], powers.polynomial(terms)))
+        parts.append(total)
+    return tuple(parts)
 
 
-def _monomials(parts: Sequence[Tensor], terms: Sequence[tuple[int, tuple[int, ...]]]) -> Term:
-    total: Term = 0.0
-    for count, factors in terms:
-        if all(b < len(parts) for b in factors):
-            product = parts[factors[0]]
-            for b in factors[1:]:
-                product = product * parts[b]
-            total = add(total, scaled(count, product))
-    return total
-
-
-def stack(rows: Sequence[Term]) -> Tensor:
-    """Stack channels; the structural zeros at the end are left out, others are filled in.
+def with_derived(layout: Layout, parts: Parts) -> Parts:
+    """Append the channels that are sums of others.
 
     Args:
-        rows: One tensor a channel, or 0.0.
+        layout: Channels of the series.
+        parts: The series.
 
     Returns:
-        Channels, shape (at most c, n, ...).
+        Its parts and the derived ones, by position.
     """
-    last = max(c for c, row in enumerate(rows) if isinstance(row, Tensor))
-    shape = torch.broadcast_shapes(*(row.shape for row in rows if isinstance(row, Tensor)))
-    like = next(row for row in rows if isinstance(row, Tensor))
-    return torch.stack(
-        [
-            row.expand(shape) if isinstance(row, Tensor) else like.new_zeros(shape)
-            for row in rows[: last + 1]
-        ]
-    )
+    if not layout.derived:
+        return parts
+    derived: list[Term] = []
+    for sum_ in layout.derived:
+        total: Term = 0.0
+        for count, c in sum_:
+            total = add(total, scale(count, parts[c]))
+        derived.append(total)
+    return (*parts, *derived)
+
+
+class Monomials:
+    """Products of parts, each formed once.
+
+    Args:
+        parts: What is multiplied, by position.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.known: dict[tuple[int, ...], Term] = {}
+
+    def product(self, factors: tuple[int, ...]) -> Term:
+        """Product of parts.
+
+        Args:
+            factors: Positions, sorted.
+
+        Returns:
+            The product.
+        """
+        if len(factors) == 1:
+            return self.parts[factors[0]]
+        if factors not in self.known:
+            head = self.product(factors[:-1])
+            self.known[factors] = times(head, self.parts[factors[-1]])
+        return self.known[factors]
+
+    def polynomial(self, terms: Sequence[tuple[int, tuple[int, ...]]]) -> Term:
+        """Sum of products.
+
+        Args:
+            terms: Multiplicities and positions.
+
+        Returns:
+            The sum.
+        """
+        total: Term = 0.0
+        for count, factors in terms:
+            total = add(total, scale(count, self.product(factors)))
+        return total
 
 
 def is_zero(term: Term) -> bool:
@@ -141,7 +176,7 @@ def times(a: Term, b: Term) -> Term:
     return a if not isinstance(b, Tensor) and b == 1 else a * b
 
 
-def scaled(count: int, term: Term) -> Term:
+def scale(count: int, term: Term) -> Term:
     """A multiple, without work for 1.
 
     Args:

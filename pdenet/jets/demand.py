@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pdenet.jets.algebra import Term
 from pdenet.jets.expression import Coordinate, Expression, Leaf
 from pdenet.jets.field import Field, Vector, result
 from pdenet.jets.frame import Frame, Recording
 from pdenet.jets.index import MAX_ORDER, Index, order
 from pdenet.jets.jet import Jet
 from pdenet.jets.layout import Layout
-from pdenet.jets.univariate import Term
 
 DUMMY_POINTS = 3
 
@@ -167,7 +167,7 @@ class Probe(Expression):
 
 def _from_jet(frame: Frame, name: str, jet: Jet) -> Any:
     def leaf(position: tuple[int, ...]) -> Leaf:
-        return Leaf(Jet(jet.layout, jet.channels[(slice(None), slice(None), *position)]))
+        return Leaf(jet[(slice(None), *position)] if position else jet)
 
     return _components(frame, name, tuple(jet.shape[1:]), leaf)
 

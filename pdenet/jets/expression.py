@@ -12,10 +12,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from pdenet.jets.algebra import add, scaled, times
+from pdenet.jets.algebra import Term, add, scale, times
 from pdenet.jets.index import Index, canonical, faa_di_bruno, leibniz, order
 from pdenet.jets.jet import Jet
-from pdenet.jets.univariate import Derivatives, Term
+from pdenet.jets.univariate import Derivatives
 
 
 class Differentiable(Protocol):
@@ -77,22 +77,10 @@ class Leaf(Expression):
 
     def __init__(self, jet: Jet) -> None:
         super().__init__()
-        self.layout = jet.layout
-        # One split, whose gradient is one stack; picking channels singly would cost a pass each.
-        self.channels = jet.channels.unbind(0)
+        self.jet = jet
 
     def _derive(self, index: Index) -> Term:
-        found = self.layout.find(index)
-        if found is None:
-            raise KeyError(
-                f"Partial derivative {index} was not asked for when the function was recorded, so "
-                f"it is not among {self.layout.channels}. Does the function branch on data?"
-            )
-        total: Term = 0.0
-        for c, count in found.items():
-            if c < len(self.channels):
-                total = add(total, scaled(count, self.channels[c]))
-        return total
+        return self.jet.partial(index)
 
 
 class Coordinate(Expression):
@@ -167,7 +155,7 @@ class Product(Expression):
         total: Term = 0.0
         for count, left, right in leibniz(index):
             term = times(partial_of(self.a, left), partial_of(self.b, right))
-            total = add(total, scaled(count, term))
+            total = add(total, scale(count, term))
         return total
 
 
@@ -194,7 +182,7 @@ class Composition(Expression):
             term = tower[len(blocks)] if blocks else 0.0
             for block in blocks:
                 term = times(term, partial_of(self.argument, block))
-            total = add(total, scaled(count, term))
+            total = add(total, scale(count, term))
         return total
 
     def _derivatives_up_to(self, highest: int) -> Derivatives:

@@ -1,48 +1,56 @@
 """Jets: values that carry their partial derivatives through torch code."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Self
 
 import torch
 from torch import Tensor
 
+from pdenet.jets import algebra
+from pdenet.jets.algebra import Parts, Term
+from pdenet.jets.fallback import run_by_jvp
 from pdenet.jets.index import Index
 from pdenet.jets.layout import Layout
-from pdenet.jets.rules import RULES, rule_for
+from pdenet.jets.rules import rule_for
 
 
 class Jet:
     """A truncated Taylor series: a tensor-like value with partial derivatives.
 
     Torch operations act on it by the table in :mod:`pdenet.jets.rules`, so that a network written
-    in torch functions, applied to a jet, yields the network's partial derivatives in one sweep.
+    in torch functions, applied to a jet, yields the network's partial derivatives in one sweep. An
+    operation without a rule is differentiated by ``torch.func``, slowly, with a warning.
 
     Args:
         layout: Which derivatives the channels are.
-        channels: Shape (c, n, ...): value and partial derivatives of n points, stacked. Fewer than
-            the layout has when the missing ones, at the end, vanish identically.
+        channels: Value and partial derivatives, stacked, shape (c, n, ...), or one by one: parts of
+            shape (n, ...), (1, ...) where constant, or 0.0 where they vanish identically. Channels
+            missing at the end vanish.
 
     Raises:
         ValueError: More channels than the layout has, or no axis of points.
-
-    Example:
-        >>> x = torch.tensor([[2.0]])
-        >>> y = propagate(lambda x: x**3, x, Layout(("x",), [(0, 0)]))
-        >>> y.channels.flatten().tolist()
-        [8.0, 12.0, 12.0]
     """
 
-    def __init__(self, layout: Layout, channels: Tensor) -> None:
-        if channels.dim() < 2 or not 1 <= len(channels) <= len(layout):
+    def __init__(self, layout: Layout, channels: Tensor | Sequence[Term]) -> None:
+        if not 1 <= len(channels) <= len(layout) or (
+            isinstance(channels, Tensor) and channels.dim() < 2
+        ):
+            shape = getattr(channels, "shape", f"{len(channels)} parts")
             raise ValueError(
-                f"A jet of {len(layout)} channels came with a tensor of shape "
-                f"{tuple(channels.shape)}; expected (at most {len(layout)}, n, ...)."
+                f"A jet of {len(layout)} channels came with {shape}; expected "
+                f"(at most {len(layout)}, n, ...)."
             )
         self.layout = layout
-        self.channels = channels
+        # Two forms of the same series. Stacked, a linear layer is one matrix product.
+        self.stacked: Tensor | None = None
+        self._parts: Parts | None = None
+        if isinstance(channels, Tensor) and len(channels) == len(layout):
+            self.stacked = channels
+        else:
+            self._parts = (*channels, *[0.0] * (len(layout) - len(channels)))
 
-    def like(self, channels: Tensor) -> Self:
+    def like(self, channels: Tensor | Sequence[Term]) -> Self:
         """A jet of the same layout.
 
         Args:
@@ -54,58 +62,86 @@ class Jet:
         return type(self)(self.layout, channels)
 
     @property
+    def parts(self) -> Parts:
+        """Channels one by one: (n, ...), (1, ...) where constant, 0.0 where they vanish."""
+        if self._parts is None:
+            assert self.stacked is not None
+            self._parts = self.stacked.unbind(0)
+        return self._parts
+
+    @property
+    def channels(self) -> Tensor:
+        """All channels, stacked, shape (c, n, ...)."""
+        if self.stacked is None:
+            value = self.value
+            zero = value.new_zeros(())
+            self.stacked = torch.stack(
+                [
+                    torch.as_tensor(p).expand_as(value)
+                    if isinstance(p, Tensor)
+                    else zero.expand_as(value)
+                    for p in self.parts
+                ]
+            )
+        return self.stacked
+
+    @property
     def value(self) -> Tensor:
         """The value, shape (n, ...)."""
-        return self.channels[0]
+        value = self.parts[0]
+        assert isinstance(value, Tensor)
+        return value
 
-    @property
-    def shape(self) -> torch.Size:
-        """Shape (n, ...) of the value."""
-        return self.channels.shape[1:]
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes of the value."""
-        return self.channels.dim() - 1
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Type of the entries."""
-        return self.channels.dtype
-
-    @property
-    def device(self) -> torch.device:
-        """Where the channels live."""
-        return self.channels.device
-
-    def dim(self) -> int:
-        """Number of axes of the value."""
-        return self.ndim
-
-    def size(self, dim: int | None = None) -> Any:
-        """Shape of the value, or its length along one axis."""
-        return self.shape if dim is None else self.shape[dim]
-
-    def partial(self, index: Index) -> Tensor | float:
+    def partial(self, index: Index) -> Term:
         """One partial derivative.
 
         Args:
             index: The operator (see :mod:`pdenet.jets.index`).
 
         Returns:
-            Shape (n, ...), or 0.0 where it vanishes identically.
+            Shape (n, ...) or (1, ...), or 0.0 where it vanishes identically.
 
         Raises:
             KeyError: The layout has no such derivative.
         """
         found = self.layout.find(index)
         if found is None:
-            raise KeyError(f"{index} is not among the channels {self.layout.channels}.")
-        total: Tensor | float = 0.0
-        for c, count in found.items():
-            if c < len(self.channels):
-                total = total + count * self.channels[c]
+            raise KeyError(
+                f"The derivative {index} is not among {self.layout.channels}. If it is asked for "
+                "in a function that was recorded: does that function branch on data?"
+            )
+        total: Term = 0.0
+        for count, c in found:
+            total = algebra.add(total, algebra.scale(count, self.parts[c]))
         return total
+
+    @property
+    def shape(self) -> torch.Size:
+        """Shape (n, ...) of the value."""
+        return self.value.shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes of the value."""
+        return self.value.dim()
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the entries."""
+        return self.value.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the channels live."""
+        return self.value.device
+
+    def dim(self) -> int:
+        """Number of axes of the value."""
+        return self.value.dim()
+
+    def size(self, dim: int | None = None) -> Any:
+        """Shape of the value, or its length along one axis."""
+        return self.value.size(dim) if dim is not None else self.value.shape
 
     @classmethod
     def __torch_function__(
@@ -117,111 +153,87 @@ class Jet:
     ) -> Any:
         rule = rule_for(func.__name__)
         if rule is None:
-            raise NotImplementedError(f"No rule for {func.__name__} on jets.")
+            return run_by_jvp(func, args, kwargs or {})
         return rule(*args, **(kwargs or {}))
 
     def __getattr__(self, name: str) -> Any:
-        rule = None if name.startswith("_") else rule_for(name)
-        if rule is None:
+        # Refuse before touching own state: names are looked up while the object is half built.
+        if name.startswith("_") or name in ("layout", "stacked"):
+            raise AttributeError(name)
+        rule = rule_for(name)
+        if rule is not None:
+            return partial(rule, self)
+        method = getattr(Tensor, name, None)
+        if not callable(method):
             raise AttributeError(f"A jet has no attribute {name!r}.")
-        return partial(rule, self)
+        return lambda *args, **kwargs: run_by_jvp(method, (self, *args), kwargs)
+
+    def __repr__(self) -> str:
+        return f"Jet({tuple(self.shape)}, channels={self.layout.channels})"
 
     def __getitem__(self, index: Any) -> Self:
-        return RULES["getitem"](self, index)
+        return _apply("getitem", self, index)
 
     def __len__(self) -> int:
-        return self.shape[0]
+        return len(self.value)
 
     def __add__(self, other: Any) -> Self:
-        return RULES["add"](self, other)
+        return _apply("add", self, other)
 
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> Self:
-        return RULES["sub"](self, other)
+        return _apply("sub", self, other)
 
     def __rsub__(self, other: Any) -> Self:
-        return RULES["sub"](other, self)
+        return _apply("sub", other, self)
 
     def __mul__(self, other: Any) -> Self:
-        return RULES["mul"](self, other)
+        return _apply("mul", self, other)
 
     __rmul__ = __mul__
 
     def __truediv__(self, other: Any) -> Self:
-        return RULES["div"](self, other)
+        return _apply("div", self, other)
 
     def __rtruediv__(self, other: Any) -> Self:
-        return RULES["mul"](other, RULES["reciprocal"](self))
+        return _apply("div", other, self)
 
     def __pow__(self, other: Any) -> Self:
-        return RULES["pow"](self, other)
+        return _apply("pow", self, other)
 
     def __rpow__(self, other: Any) -> Self:
-        return RULES["pow"](other, self)
+        return _apply("pow", other, self)
 
     def __matmul__(self, other: Any) -> Self:
-        return RULES["matmul"](self, other)
+        return _apply("matmul", self, other)
+
+    def __rmatmul__(self, other: Any) -> Self:
+        return _apply("matmul", other, self)
 
     def __neg__(self) -> Self:
-        return RULES["neg"](self)
+        return _apply("neg", self)
+
+    def __pos__(self) -> Self:
+        return self
+
+    def __abs__(self) -> Self:
+        return _apply("abs", self)
 
     def __gt__(self, other: Any) -> Tensor:
-        return RULES["gt"](self, other)
+        return _apply("gt", self, other)
 
     def __ge__(self, other: Any) -> Tensor:
-        return RULES["ge"](self, other)
+        return _apply("ge", self, other)
 
     def __lt__(self, other: Any) -> Tensor:
-        return RULES["lt"](self, other)
+        return _apply("lt", self, other)
 
     def __le__(self, other: Any) -> Tensor:
-        return RULES["le"](self, other)
+        return _apply("le", self, other)
 
 
-def seed(x: Tensor, layout: Layout) -> Jet:
-    """Points as a jet: the coordinates and their derivatives, which are ones and zeros.
-
-    Args:
-        x: Points, shape (n, d).
-        layout: Derivatives to carry.
-
-    Returns:
-        A jet of degree 1, shape (n, d).
-
-    Raises:
-        ValueError: The columns of ``x`` are not the layout's coordinates.
-    """
-    if x.dim() != 2 or x.shape[1] != len(layout.coordinates):
-        raise ValueError(
-            f"Points of shape {tuple(x.shape)} came for the coordinates {layout.coordinates}; "
-            f"expected (n, {len(layout.coordinates)}), one column a coordinate."
-        )
-    unit = torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
-    return Jet(layout, torch.stack([x, *(unit[i].expand_as(x) for i in layout.axes)]))
-
-
-def propagate(module: Callable[[Any], Any], x: Tensor, layout: Layout) -> Jet:
-    """Values and partial derivatives of a network at points, in one sweep.
-
-    Args:
-        module: A network or function from (n, d) to (n, m), written in torch functions that act on
-            each point for itself.
-        x: Points, shape (n, d).
-        layout: Derivatives wanted.
-
-    Returns:
-        A jet with all channels of the layout, shape (c, n, m).
-    """
-    if len(layout) == 1:
-        return Jet(layout, module(x)[None])
-    result = module(seed(x, layout))
-    if not isinstance(result, Jet):
-        return Jet(
-            layout, torch.cat([result[None], result.new_zeros((len(layout) - 1, *result.shape))])
-        )
-    missing = len(layout) - len(result.channels)
-    if missing == 0:
-        return result
-    zeros = result.channels.new_zeros((missing, *result.shape))
-    return result.like(torch.cat([result.channels, zeros]))
+def _apply(name: str, *args: Any) -> Any:
+    rule = rule_for(name)
+    assert rule is not None, name
+    return rule(*args)

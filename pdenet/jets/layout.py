@@ -1,5 +1,6 @@
 """Which partial derivatives a jet carries, and the tables that its arithmetic needs."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -16,8 +17,17 @@ from pdenet.jets.index import (
     written_out,
 )
 
+Sum: TypeAlias = tuple[tuple[int, int], ...]
+"""Multiplicities and positions of channels that are added."""
+
 Products: TypeAlias = tuple[tuple[tuple[int, int, int], ...], ...]
-Compositions: TypeAlias = tuple[tuple[tuple[int, tuple[int, ...]], ...], ...]
+"""For each channel of a product, terms (multiplicity, left channel, right channel)."""
+
+Compositions: TypeAlias = tuple[
+    tuple[tuple[int, tuple[tuple[int, tuple[int, ...]], ...]], ...], ...
+]
+"""For each channel of sigma(h), by the order k of sigma's derivative, terms (multiplicity, channels
+of h that are multiplied)."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +35,10 @@ class Layout:
     """The channels of a jet: the value first, then partial derivatives by increasing order.
 
     Built from the derivatives that somebody wants; whatever the product and chain rules need
-    besides is added, and Laplacians whose second derivatives are carried anyway are dropped.
+    besides is added. A Laplacian is dropped where its second derivatives are carried anyway: it is
+    derived, when a rule needs it, by adding them up. Positions from ``len(layout)`` on mean such
+    derived channels.
+
     Two layouts are equal when their coordinates and channels are.
 
     Args:
@@ -43,6 +56,7 @@ class Layout:
     coordinates: tuple[str, ...]
     channels: tuple[Index, ...]
     positions: dict[Index, int] = field(init=False, repr=False, compare=False)
+    derived: tuple[Sum, ...] = field(init=False, repr=False, compare=False)
     products: Products = field(init=False, repr=False, compare=False)
     compositions: Compositions = field(init=False, repr=False, compare=False)
 
@@ -51,12 +65,15 @@ class Layout:
         wanted = {canonical(index) for index in channels}
         for index in wanted:
             _check(index, coordinates)
-        carried = tuple(sorted(_without_redundant(closure(wanted)), key=sort_key))
-        positions = {index: c for c, index in enumerate(carried)}
+        needed = closure(wanted)
+        carried = tuple(sorted(_without_redundant(needed), key=sort_key))
+        derived = tuple(sorted(needed - set(carried), key=sort_key))
+        positions = {index: c for c, index in enumerate(carried + derived)}
         values = {
             "coordinates": coordinates,
             "channels": carried,
             "positions": positions,
+            "derived": tuple(_add_up(index, positions) for index in derived),
             "products": tuple(_product_row(index, positions) for index in carried),
             "compositions": tuple(_composition_row(index, positions) for index in carried),
         }
@@ -71,26 +88,28 @@ class Layout:
         """Highest order of differentiation."""
         return order(self.channels[-1])
 
-    @property
-    def axes(self) -> tuple[int, ...]:
-        """Positions of the coordinates by which anything is differentiated."""
-        return tuple(i for (i,) in (c for c in self.channels if order(c) == 1))  # type: ignore[misc]
-
-    def find(self, index: Index) -> dict[int, int] | None:
+    def find(self, index: Index) -> Sum | None:
         """Where a derivative is found among the channels.
 
         Args:
             index: The operator.
 
         Returns:
-            Channel positions and the multiplicities with which they add up to it; None where it
-            cannot be had.
+            Multiplicities and positions of the channels that add up to it; None where it cannot be
+            had.
 
         Example:
             >>> Layout(("x", "y"), [(0, 0), (1, 1)]).find(((0, 1),))
-            {3: 1, 4: 1}
+            ((1, 3), (1, 4))
         """
-        return _find(canonical(index), self.positions)
+        index = canonical(index)
+        position = self.positions.get(index, len(self))
+        if position < len(self):
+            return ((1, position),)
+        terms = written_out(index)
+        if index in terms or any(term not in self.positions for term in terms):
+            return None
+        return _add_up(index, self.positions)
 
     def union(self, *others: "Layout") -> "Layout":
         """The smallest layout that holds this one and the others.
@@ -130,52 +149,28 @@ def _check(index: Index, coordinates: tuple[str, ...]) -> None:
 
 
 def _without_redundant(channels: set[Index]) -> set[Index]:
-    pure = {c: 1 for c in channels if all(isinstance(f, int) for f in c)}
-    kept = set(pure)
-    for index in channels - kept:
-        if not all(term in pure for term in written_out(index)):
-            kept.add(index)
-    return kept
+    def is_derived(index: Index) -> bool:
+        terms = written_out(index)
+        return index not in terms and all(term in channels for term in terms)
+
+    return {index for index in channels if not is_derived(index)}
 
 
-def _find(index: Index, positions: dict[Index, int]) -> dict[int, int] | None:
-    if index in positions:
-        return {positions[index]: 1}
-    terms = written_out(index)
-    if index in terms or any(term not in positions for term in terms):
-        return None
-    return {positions[term]: count for term, count in terms.items()}
+def _add_up(index: Index, positions: dict[Index, int]) -> Sum:
+    return tuple((count, positions[term]) for term, count in written_out(index).items())
 
 
 def _product_row(index: Index, positions: dict[Index, int]) -> tuple[tuple[int, int, int], ...]:
-    row: dict[tuple[int, int], int] = {}
-    for count, left, right in leibniz(index):
-        for a, m in _located(left, positions).items():
-            for b, k in _located(right, positions).items():
-                row[a, b] = row.get((a, b), 0) + count * m * k
-    return tuple((count, a, b) for (a, b), count in row.items())
+    return tuple((count, positions[a], positions[b]) for count, a, b in leibniz(index))
 
 
 def _composition_row(
     index: Index, positions: dict[Index, int]
-) -> tuple[tuple[int, tuple[int, ...]], ...]:
-    row: dict[tuple[int, ...], int] = {}
+) -> tuple[tuple[int, tuple[tuple[int, tuple[int, ...]], ...]], ...]:
+    terms: Counter[tuple[int, ...]] = Counter()
     for count, blocks in faa_di_bruno(index):
-        expanded: dict[tuple[int, ...], int] = {(): count}
-        for block in blocks:
-            located = _located(block, positions)
-            grown: dict[tuple[int, ...], int] = {}
-            for term, times in expanded.items():
-                for c, m in located.items():
-                    key = tuple(sorted((*term, c)))
-                    grown[key] = grown.get(key, 0) + times * m
-            expanded = grown
-        for term, times in expanded.items():
-            row[term] = row.get(term, 0) + times
-    return tuple((times, term) for term, times in row.items())
-
-
-def _located(index: Index, positions: dict[Index, int]) -> dict[int, int]:
-    found = _find(index, positions)
-    assert found is not None, f"{index} is missing from a closed set of channels"
-    return found
+        terms[tuple(sorted(positions[block] for block in blocks))] += count
+    by_order: dict[int, list[tuple[int, tuple[int, ...]]]] = {}
+    for factors, count in terms.items():
+        by_order.setdefault(len(factors), []).append((count, factors))
+    return tuple((k, tuple(by_order[k])) for k in sorted(by_order))

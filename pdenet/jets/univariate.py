@@ -78,7 +78,9 @@ def sigmoid(h: Tensor, order: int) -> Derivatives:
     u = torch.sigmoid(h)
     s = u * torch.sigmoid(-h)
     c = 1 - 2 * u
-    return _first(order, u, s, s * c, s * (1 - 6 * s), s * c * (1 - 12 * s))
+    return _first(
+        order, u, s, s * c, s * (1 - 6 * s), s * c * (1 - 12 * s), s * (1 + s * (120 * s - 30))
+    )
 
 
 def softplus(h: Tensor, order: int, beta: float = 1.0, threshold: float = 20.0) -> Derivatives:
@@ -109,6 +111,7 @@ def gelu(h: Tensor, order: int) -> Derivatives:
         small * (2 - q),
         small * h * (q - 4),
         small * ((7 - q) * q - 4),
+        small * h * ((q - 11) * q + 18),
     )
 
 
