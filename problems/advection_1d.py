@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from pdenet import Condition, Initial, Periodic, Problem
-from pdenet.checks import positive
+from pdenet.checks import finite
 from pdenet.geometry import Box
 from pdenet.references import Exact
 
@@ -22,12 +22,12 @@ def advection_1d(speed: float = 50.0) -> Problem:
     """Advection of a sine wave at high speed.
 
     Args:
-        speed: Speed c of the wave, dimensionless.
+        speed: Speed c of the wave, dimensionless; a negative one moves it to the left.
 
     Returns:
         The problem for u(x, t).
     """
-    positive(speed=speed)
+    finite(speed=speed)
     domain = Box(x=(0, 2 * pi), t=(0, 1))
 
     def advection(u):

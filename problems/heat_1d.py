@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from pdenet import Condition, Dirichlet, Initial, Problem
-from pdenet.checks import positive
+from pdenet.checks import positive, whole
 from pdenet.geometry import Box
 from pdenet.references import Exact
 
@@ -28,7 +28,8 @@ def heat_1d(diffusivity: float = 0.4, frequency: int = 1) -> Problem:
     Returns:
         The problem for the temperature u(x, t).
     """
-    positive(diffusivity=diffusivity, frequency=frequency)
+    positive(diffusivity=diffusivity)
+    whole(frequency=frequency)
     domain = Box(x=(0, 1), t=(0, 1))
     k = frequency * pi
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pdenet import Condition, Dirichlet, Initial, Problem
-from pdenet.checks import positive
+from pdenet.checks import whole
 from pdenet.geometry import Box
 from pdenet.references import Exact
 
@@ -26,7 +26,7 @@ def heat_multiscale(frequency: int = 20) -> Problem:
     Returns:
         The problem for the temperature u(x, y, t).
     """
-    positive(frequency=frequency)
+    whole(frequency=frequency)
     domain = Box(x=(0, 1), y=(0, 1), t=(0, 5))
     along_x, along_y = 1 / (500 * pi) ** 2, 1 / pi**2
     decay = along_x * (frequency * pi) ** 2 + along_y * pi**2

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pdenet.geometry import Points
-from pdenet.jets import Vector
+from pdenet.jets import Field, Vector
 
 Value = float | Callable[..., Any] | tuple[Any, ...]
 """A number, a function of coordinates, or a tuple of these for a vector field."""
@@ -27,10 +27,22 @@ def with_signature(function: Callable[..., Any], names: Any) -> Callable[..., An
 
 
 def evaluate(value: Any, known: Mapping[str, Any]) -> Any:
-    """A number as it is; a function at those of the known values that it names."""
+    """A number as it is; a function at those of the known values that it names.
+
+    Nothing differentiates prescribed values, so functions get plain tensors, and may be any that
+    take those: networks, interpolations.
+
+    Args:
+        value: A number or a function.
+        known: What the function may take, by name.
+
+    Returns:
+        A number, or one for each point, shape (n,).
+    """
     if not callable(value):
         return value
-    return value(**{name: known[name] for name in inspect.signature(value).parameters})
+    named = {name: known[name] for name in inspect.signature(value).parameters}
+    return value(**{n: v.value if isinstance(v, Field) else v for n, v in named.items()})
 
 
 def prescribed_values(value: Any, points: Points) -> Tensor:
