@@ -98,6 +98,10 @@ class Part:
             return partial(make, **self.arguments)
         return make(**self.arguments)
 
+    def as_given(self) -> dict[str, Any]:
+        """Name and arguments that were given, as a configuration stores them."""
+        return {"name": self.name, **self.arguments} if self.given is None else self.describe()
+
     def describe(self) -> dict[str, Any]:
         """Name and all arguments, as a record stores them."""
         if self.given is not None:

@@ -260,10 +260,14 @@ class Solver(pl.LightningModule, ABC):
         self.stop("converged" if reason.startswith("converged") else "no-progress", reason)
 
     def stop(self, stopped_by: str, reason: str) -> None:
-        """Asks the trainer to end after this block; the first reason given is kept."""
+        """Asks the trainer to end after this block."""
+        self.note(stopped_by, reason)
+        self.trainer.should_stop = True
+
+    def note(self, stopped_by: str, reason: str) -> None:
+        """Keeps the first reason why training ended."""
         if not self.progress.stopped_by:
             self.progress.stopped_by, self.progress.stop_reason = stopped_by, reason
-        self.trainer.should_stop = True
 
     def _step_schedule(self) -> None:
         schedulers = self.lr_schedulers()

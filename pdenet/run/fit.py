@@ -1,0 +1,111 @@
+"""One fit: a solver trained until something ends it."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pdenet.accuracy import Comparison
+from pdenet.callbacks import Measure
+from pdenet.optim import NonFiniteError
+from pdenet.record import Curve, StoppedBy
+from pdenet.run.setup import Run
+from pdenet.solvers import Solver
+
+
+@dataclass
+class Fit:
+    """What one fit leaves.
+
+    Args:
+        solver: The trained solver.
+        checkpoint: Lightning's checkpoint, tensors and plain data.
+        curve: What was measured.
+        stopped_by: Why it ended.
+        stop_reason: The same in words.
+        seconds: Seconds of setup, training and evaluation.
+    """
+
+    solver: Solver
+    checkpoint: dict[str, Any]
+    curve: Curve
+    stopped_by: StoppedBy
+    stop_reason: str
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def broken(self) -> bool:
+        """Whether the numbers that it left mean nothing."""
+        return self.stopped_by in {"nan", "unbounded", "out-of-memory"}
+
+
+def fit(run: Run, checkpoint: dict[str, Any] | None = None) -> Fit:
+    """Trains one network on one problem.
+
+    Args:
+        run: What to train.
+        checkpoint: Where to go on from, or None.
+
+    Returns:
+        The fit. Trouble that has a name is the reason why it stopped, not an exception.
+    """
+    start = time.monotonic()
+    solver = run.build_solver()
+    measure = Measure(Comparison.of(run.problem), run.target)
+    with quiet(), tempfile.TemporaryDirectory() as scratch:
+        trainer = run.trainer(measure)
+        path = Path(scratch) / "checkpoint.ckpt"
+        if checkpoint is not None:
+            torch.save(checkpoint, path)
+        ready = time.monotonic()
+        try:
+            ckpt = None if checkpoint is None else path
+            trainer.fit(solver, ckpt_path=ckpt, weights_only=None if ckpt is None else True)
+        except NonFiniteError as error:
+            solver.note("nan", str(error))
+        except torch.OutOfMemoryError as error:
+            solver.note("out-of-memory", f"{error}. Use fewer points or a smaller network.")
+        end = time.monotonic()
+        solver.note("max-steps", f"{solver.progress.step} steps are taken")
+        trainer.save_checkpoint(path)
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+    seconds = {
+        "setup": ready - start,
+        "training": end - ready - measure.seconds_measuring,
+        "evaluation": measure.seconds_measuring,
+    }
+    progress = solver.progress
+    return Fit(
+        solver,
+        saved,
+        measure.curve,
+        progress.stopped_by,
+        progress.stop_reason,
+        seconds,  # type: ignore[arg-type]
+    )
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Lightning greets and advises; here the progress line speaks."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "pytorch_lightning")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        # Lightning 2.6 calls a part of torch that torch 2.13 deprecates.
+        warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

@@ -1,0 +1,86 @@
+"""From fits to a Record: errors, indicators, verdict."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from pdenet.accuracy import Comparison, indicators, judge, unknown_errors
+from pdenet.record import Curve, Record
+from pdenet.residuals import Residuals
+from pdenet.run.fit import Fit
+from pdenet.run.march import joined_points
+from pdenet.run.setup import Run
+
+
+def outcome(run: Run, fits: Sequence[Fit], residuals: Residuals, earlier: Record | None) -> Record:
+    """Measures what the fits reached.
+
+    Args:
+        run: The run.
+        fits: Its windows' fits, one where time is not cut.
+        residuals: The network of all windows.
+        earlier: Record of the run before it was resumed, or None.
+
+    Returns:
+        The record, with curve and seconds of all fits.
+    """
+    start, last = time.monotonic(), fits[-1]
+    errors, found = None, {}
+    if not last.broken:
+        comparison = Comparison.of(run.problem)
+        if comparison is not None:
+            errors = {**comparison.errors(residuals), **unknown_errors(residuals)}
+        found = indicators(residuals, joined_points(fits))
+    verdict, reasons = judge(run.problem, errors, found, last.stopped_by, run.target)
+    seconds = _seconds(fits, earlier)
+    seconds["evaluation"] += time.monotonic() - start
+    seconds["total"] = sum(seconds.values())
+    described: dict[str, Any] = {k: part.describe() for k, part in run.chosen.items()}
+    reference = run.problem.reference
+    return Record(
+        problem={"name": run.problem.name, "parameters": dict(run.problem.parameters)},
+        solver=described["solver"],
+        network=described["network"],
+        sampler=described["sampler"],
+        optimizer=described["optimizer"],
+        balance=described["balance"],
+        initializer={"name": "glorot"},
+        parameters=sum(p.numel() for p in residuals.parameters()),
+        seed=run.settings.seed,
+        precision=run.settings.precision,
+        chosen=run.reasons,
+        steps=sum(fit.solver.progress.step for fit in fits),
+        seconds=seconds,
+        stopped_by=last.stopped_by,
+        stop_reason=last.stop_reason,
+        reference=None if reference is None else reference.kind,
+        errors=None if errors is None else {n: e.plain() for n, e in errors.items()},
+        unknowns={n: float(p) for n, p in residuals.unknowns.items()},
+        indicators=found,
+        effective_rank=None,
+        verdict=verdict,
+        reasons=[last.stop_reason, *reasons] if last.broken else reasons,
+        curve=_curve(fits, earlier),
+    )
+
+
+def _seconds(fits: Sequence[Fit], earlier: Record | None) -> dict[str, float]:
+    kinds = ("setup", "training", "evaluation")
+    before = {} if earlier is None else earlier.seconds
+    return {k: before.get(k, 0.0) + sum(f.seconds.get(k, 0.0) for f in fits) for k in kinds}
+
+
+def _curve(fits: Sequence[Fit], earlier: Record | None) -> Curve:
+    """All windows' curves in a row, after that of finished windows of an earlier run."""
+    finished = sum(not fit.curve.step for fit in fits)
+    curve = Curve() if earlier is None or not finished else earlier.curve
+    for fit in fits:
+        steps = curve.step[-1] if curve.step else 0
+        seconds = curve.seconds[-1] if curve.seconds else 0.0
+        curve.step.extend(steps + k for k in fit.curve.step)
+        curve.seconds.extend(seconds + s for s in fit.curve.seconds)
+        for name in ("loss", "error", "terms", "phase"):
+            getattr(curve, name).extend(getattr(fit.curve, name))
+    return curve

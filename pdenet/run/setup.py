@@ -1,0 +1,106 @@
+"""A run before it trains: all choices made, nothing built yet."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytorch_lightning as pl
+
+from pdenet.callbacks import Measure, ProgressLine, StopOnInterrupt, TimeLimit
+from pdenet.problem import Problem
+from pdenet.selection import Part, choose
+from pdenet.settings import Settings
+from pdenet.solvers import Solver
+
+BLOCK = 50  # optimizer steps a Lightning batch: its overhead is paid once for all of them
+
+# Compilation takes 10 to 40 s cold and saves about half of each step after that.
+COMPILE_SECONDS = 240.0
+
+
+@dataclass
+class Run:
+    """One run: its problem, its parts and its settings.
+
+    Args:
+        problem: The problem.
+        parts: Solver, network, sampler, optimizer, balance; `auto` still in them.
+        settings: All options.
+        callbacks: The user's.
+        folder: Where to write, or None.
+        progress: Whether to show progress.
+    """
+
+    problem: Problem
+    parts: dict[str, Part]
+    settings: Settings
+    callbacks: tuple[pl.Callback, ...] = ()
+    folder: Path | None = None
+    progress: bool = False
+
+    def __post_init__(self) -> None:
+        self.begun = time.monotonic()
+        self.chosen, self.reasons = choose(self.problem, self.parts)
+
+    @property
+    def target(self) -> float:
+        """Relative L2 error at which training ends and the problem counts as solved."""
+        return self.settings.target_error or self.problem.target
+
+    def window(self, problem: Problem) -> Run:
+        """The same run on a window of time, with its share of the seconds and steps."""
+        s, n = self.settings, self.settings.windows
+        share = replace(
+            s,
+            windows=1,
+            max_seconds=None if s.max_seconds is None else s.max_seconds / n,
+            max_steps=None if s.max_steps is None else max(1, s.max_steps // n),
+        )
+        run = Run(problem, self.parts, share, self.callbacks, None, self.progress)
+        run.chosen = self.chosen
+        return run
+
+    def build_solver(self) -> Solver:
+        """The LightningModule, with all its parts."""
+        s = self.settings
+        return self.chosen["solver"].build()(
+            self.problem,
+            self.chosen["network"].build(),
+            sampler=self.chosen["sampler"].build(),
+            optimizer=self.chosen["optimizer"].build(),
+            balance=self.chosen["balance"].build(),
+            seed=s.seed,
+            dtype=s.dtype,
+            block=BLOCK,
+            compiled=self.compiled(),
+        )
+
+    def compiled(self) -> bool:
+        """Whether compilation pays: never by measuring, so that a resumed run does the same."""
+        if self.settings.compile != "auto":
+            return self.settings.compile == "yes"
+        seconds = self.settings.max_seconds or 0.0
+        return seconds >= COMPILE_SECONDS and shutil.which("c++") is not None
+
+    def trainer(self, measure: Measure) -> pl.Trainer:
+        """A Trainer that is silent, has no end of its own but steps, and writes nothing."""
+        s, device = self.settings, self.settings.torch_device()
+        callbacks = [measure, StopOnInterrupt(), *self.callbacks]
+        if s.max_seconds is not None:
+            callbacks.append(TimeLimit(s.max_seconds))
+        if self.progress:
+            callbacks.append(ProgressLine(measure, s.max_seconds, s.max_steps))
+        return pl.Trainer(
+            accelerator="gpu" if device.type == "cuda" else device.type,
+            devices=[device.index or 0] if device.type == "cuda" else 1,
+            max_steps=s.max_steps or -1,
+            max_epochs=-1,
+            callbacks=callbacks,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )

@@ -1,0 +1,168 @@
+"""The top call, and what brings a run folder back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+
+from pdenet.catalogue import find
+from pdenet.problem import Problem
+from pdenet.record import Record
+from pdenet.run.fit import fit
+from pdenet.run.folder import (
+    CONFIG,
+    RECORD,
+    new_folder,
+    read_checkpoint,
+    read_settings,
+    write_folder,
+)
+from pdenet.run.march import joined, march, restored
+from pdenet.run.outcome import outcome
+from pdenet.run.setup import Run
+from pdenet.selection import Part
+from pdenet.settings import PARTS, Settings
+from pdenet.solution import Solution
+
+
+def solve(
+    problem: str | Problem,
+    solver: Any = "auto",
+    network: Any = "auto",
+    sampler: Any = "auto",
+    optimizer: Any = "auto",
+    balance: Any = "auto",
+    callbacks: Sequence[pl.Callback] = (),
+    *,
+    parameters: dict[str, Any] | None = None,
+    out: str | Path | None = None,
+    progress: bool = False,
+    **options: Any,
+) -> Solution:
+    """Solves a problem and says how good the answer is.
+
+    Args:
+        problem: A name, ``FILE.py:name``, or a :class:`Problem`.
+        solver: A name, or ``{"name": ..., ...arguments}``; `auto` chooses.
+        network: The same, or an ``nn.Module``, or a factory ``(inputs, outputs) -> nn.Module``.
+        sampler: The same, or a :class:`~pdenet.sampling.Sampler`.
+        optimizer: The same, or a tuple of phases.
+        balance: The same, or a :class:`~pdenet.balancing.Balance`.
+        callbacks: More Lightning callbacks.
+        parameters: Parameters of a problem that is given by name.
+        out: Folder to write; None writes nothing. An existing folder is never overwritten: a new
+            one gets a number.
+        progress: Whether to show a line of progress on standard error.
+        options: Fields of :class:`~pdenet.settings.Settings`: max_seconds, max_steps,
+            target_error, seed, precision, device, compile, windows.
+
+    Returns:
+        The solution, with its record.
+
+    Raises:
+        ValueError: A name, an option or an argument is wrong; nothing has been written then.
+
+    Example:
+        >>> solution = solve("poisson-1d", max_steps=20, seed=1)
+        >>> solution.record.stopped_by
+        'max-steps'
+    """
+    entry = None if isinstance(problem, Problem) else find(problem)
+    built = problem if entry is None else entry.build(**(parameters or {}))
+    name = built.name if entry is None else entry.spec
+    given = dict(zip(PARTS, (solver, network, sampler, optimizer, balance), strict=True))
+    parts = {kind: Part.parse(kind, value) for kind, value in given.items()}
+    described = {kind: part.as_given() for kind, part in parts.items()}
+    settings = Settings(problem={"name": name, **built.parameters}, **described, **options)
+    run = Run(built, parts, settings, tuple(callbacks), None, progress)
+    run.build_solver()  # what does not fit is refused before anything is written
+    run.folder = None if out is None else new_folder(Path(out))
+    return _train(run)
+
+
+def resume(
+    folder: str | Path,
+    problem: Problem | None = None,
+    parts: Mapping[str, Any] | None = None,
+    *,
+    progress: bool = False,
+    callbacks: Sequence[pl.Callback] = (),
+    **options: Any,
+) -> Solution:
+    """Goes on where a run stopped, in its folder.
+
+    Args:
+        folder: A run folder.
+        problem: As for :func:`load`.
+        parts: As for :func:`load`.
+        progress: As for :func:`solve`.
+        callbacks: As for :func:`solve`.
+        options: Settings that replace the run's, such as ``max_seconds``.
+
+    Returns:
+        The solution after more training.
+
+    Raises:
+        ValueError: The folder is not a run, its checkpoint is damaged, or it belongs to another
+            problem.
+    """
+    folder = Path(folder)
+    settings = Settings.from_mapping(
+        {**vars(read_settings(folder)), **options}, str(folder / CONFIG)
+    )
+    run = _rebuild(settings, problem, parts or {})
+    run.folder, run.callbacks, run.progress = folder, tuple(callbacks), progress
+    return _train(run, read_checkpoint(folder), Record.load(folder / RECORD))
+
+
+def load(
+    folder: str | Path,
+    problem: Problem | None = None,
+    parts: Mapping[str, Any] | None = None,
+) -> Solution:
+    """Gives back the solution of a run folder.
+
+    Args:
+        folder: A run folder.
+        problem: The problem, if the run did not take it from the catalogue or a file.
+        parts: Objects that the run was given in place of names, by kind: ``{"network": module}``.
+
+    Returns:
+        The solution, with its record.
+
+    Raises:
+        ValueError: The folder is not a run, its checkpoint is damaged, or belongs to another
+            problem.
+    """
+    folder = Path(folder)
+    record = Record.load(folder / RECORD)
+    run = _rebuild(read_settings(folder), problem, parts or {})
+    checkpoint = read_checkpoint(folder)
+    states = [*checkpoint["pdenet"]["finished_windows"], checkpoint["state_dict"]]
+    return Solution(restored(run, states), record, folder)
+
+
+def _train(
+    run: Run, checkpoint: dict[str, Any] | None = None, earlier: Record | None = None
+) -> Solution:
+    finished = [] if checkpoint is None else checkpoint["pdenet"]["finished_windows"]
+    marching = run.settings.windows > 1
+    fits = march(run, finished, checkpoint) if marching else [fit(run, checkpoint)]
+    residuals = joined(run.problem, fits)
+    solution = Solution(residuals, outcome(run, fits, residuals, earlier), run.folder)
+    if run.folder is not None:
+        saved = fits[-1].checkpoint
+        saved["pdenet"]["finished_windows"] = [f.checkpoint["state_dict"] for f in fits[:-1]]
+        write_folder(run.folder, run.settings, solution, saved)
+    return solution
+
+
+def _rebuild(settings: Settings, problem: Problem | None, given: Mapping[str, Any]) -> Run:
+    if problem is None:
+        parameters = dict(settings.problem)
+        problem = find(parameters.pop("name")).build(**parameters)
+    parts = {k: Part.parse(k, given.get(k, getattr(settings, k))) for k in PARTS}
+    return Run(problem, parts, settings)
