@@ -74,7 +74,7 @@ class Probe:
         return reference is not None and any(n in self.components for n in reference.fields)
 
     def __call__(self, x: Array, *, residual: bool = True) -> Sample:
-        """Evaluates at points of the domain.
+        """Evaluates at points of the domain; NaN where a field lives on another part of it.
 
         Args:
             x: Coordinates, shape (n, d), in the problem's order.
@@ -133,20 +133,22 @@ class Probe:
 
     def _predicted(self, x: Array) -> dict[str, Array]:
         values = self.solution(**dict(zip(self.problem.coordinates, x.T, strict=True)))
-        return self._split(values)
+        return self._split(values, x)
 
     def _exact(self, x: Array) -> dict[str, Array]:
         if not self.has_reference or self.problem.reference is None:
             return {}
         columns = torch.as_tensor(x).unbind(-1)
         values = self.problem.reference(**dict(zip(self.problem.coordinates, columns, strict=True)))
-        return self._split({n: v for n, v in values.items() if n in self.components})
+        return self._split({n: v for n, v in values.items() if n in self.components}, x)
 
-    def _split(self, values: Mapping[str, Tensor]) -> dict[str, Array]:
+    def _split(self, values: Mapping[str, Tensor], x: Array) -> dict[str, Array]:
+        """Values by component, NaN where their field does not live."""
         split = {}
         for name, value in values.items():
             parts = self.components[name]
-            table = to_array(value).reshape(len(value), len(parts))
+            lives = to_array(self.problem.where(name, torch.as_tensor(x))) > 0
+            table = np.where(lives[:, None], to_array(value).reshape(len(x), len(parts)), np.nan)
             split |= {part: table[:, i] for i, part in enumerate(parts)}
         return split
 
@@ -171,7 +173,7 @@ class Probe:
         x = to_array(self.problem.domain.quadrature(ALIGNMENT_POINTS).x)
         predicted, exact = self._predicted(x), self._exact(x)
         return {
-            part: float(np.mean(predicted[part] - exact[part]))
+            part: float(np.nanmean(predicted[part] - exact[part]))
             for name in names
             for part in self.components[name]
             if part in exact
