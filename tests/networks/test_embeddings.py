@@ -38,7 +38,9 @@ def test_network_and_its_derivatives_are_periodic(bounds):
     # Round-off of angles up to 3 pi, grown by three derivatives.
     scale = here.abs().amax(1, keepdim=True)
     assert ((here - there).abs() / scale).max() < 1e-12
-    assert (network(left) - network(left + torch.tensor([0.3, 0.0]))).abs().max() > 1e-3
+    for part in (1 / 2, 1 / 3):  # the period, not a multiple of it
+        shifted = left + torch.tensor([part * (high - low), 0.0])
+        assert (network(left) - network(shifted)).abs().max() > 1e-3
 
 
 def test_columns_and_harmonics_are_where_the_docstring_says():

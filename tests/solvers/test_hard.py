@@ -532,6 +532,18 @@ def test_part_without_distance_is_trained():
     assert "no smooth distance to right" in plan.reasons["rim"]
 
 
+@pytest.mark.parametrize("clamped", [[], ["x=1"], ["x=0", "x=1"], ["x=0", "y=-1", "y=2"]])
+def test_distance_is_one_at_its_largest(clamped):
+    slopes = {f: Neumann(u=0, on=SQUARE.faces[f]) for f in clamped}
+    p = problem(SQUARE, edge=Dirichlet(u=0, on=SQUARE.boundary), **slopes)
+    plan = plan_hard_conditions(p)
+    assert set(plan.imposed) == {"edge", *clamped}
+    x, y = torch.meshgrid(torch.linspace(0, 1, 301), torch.linspace(-1, 2, 301), indexing="ij")
+    largest = plan.distance[0](x=x, y=y).max().item()  # type: ignore[operator, misc]
+    # The maximum of x^p (1 - x)^q lies on the grid or within 1/600 of it: flat to second order.
+    assert largest == pytest.approx(1, abs=1e-4)
+
+
 # -- periodicity ---------------------------------------------------------------------------------
 
 

@@ -47,14 +47,14 @@ def build_ansatz(problem: Problem, component: Component, names: Sequence[str]) -
         trial.check_value(form, constraint)
     for constraint in slopes:
         trial.check_slope(form, constraint)
-    lifted = "" if form.lift is None else ", and a lift takes its values"
-    how = f"by a factor that vanishes on {{}}{lifted}"
-    clamped = "by a factor that vanishes twice on {}"
-    return Ansatz(
-        form,
-        {c.condition: how.format(c.part.label) for c in given}
-        | {c.condition: clamped.format(c.part.label) for c in slopes},
-    )
+    clamped = {c.condition: f"by a factor that vanishes twice on {c.part.label}" for c in slopes}
+    return Ansatz(form, {c.condition: _how(c) for c in given} | clamped)
+
+
+def _how(constraint: Constraint) -> str:
+    factor = f"by a factor that vanishes on {constraint.part.label}"
+    zero = constraint.value == 0 and not constraint.rate
+    return factor if zero else f"{factor} and a lift that takes its values there"
 
 
 def _check_clamped(
