@@ -110,7 +110,7 @@ def frame(ax: Axes, curves: Sequence[Curve], along: str) -> None:
     """The whole abscissa, also where there is nothing to draw."""
     ends = [(c.abscissa.min(), c.abscissa.max()) for c in curves]
     low, high = min(a for a, _ in ends), max(b for _, b in ends)
-    margin = 0.02 * (high - low)
+    margin = 0.02 * (high - low) or 1.0
     ax.set_xlim(low - margin, high + margin)
     ax.set_xlabel(plain(along))
     ax.grid(alpha=0.25, lw=0.5)

@@ -86,8 +86,10 @@ def flow_panel(
             shading="gouraud",
             rasterized=True,
         )
-        u, v = (np.ma.masked_invalid(c) for c in flow)
-        if np.hypot(u, v).max() > 0:
+        largest = float(scale.norm.vmax or 0.0)
+        if np.nanmax(np.abs(flow), initial=0.0) > 0:
+            # The direction alone is drawn; scaled, since large values overflow when squared.
+            u, v = (np.ma.masked_invalid(c / largest) for c in flow)
             ax.streamplot(*lattice, u, v, color="white", linewidth=0.7, arrowsize=0.7, density=1.2)
         colour_bar(ax, artist, speed, scale)
         frame(ax, mesh, equal=True)
@@ -124,7 +126,7 @@ def colour_bar(ax: Axes, artist: object, values: Array, scale: Scale) -> None:
     bar.minorticks_off()  # they cost more time to draw than the map
     bar.outline.set_edgecolor("#bbbbbb")
     if below:
-        bar.set_label(f"darkest: below {scale.floor:.0e}", fontsize=7)
+        bar.set_label(f"black: below {scale.floor:.0e}", fontsize=7)
 
 
 def frame(ax: Axes, mesh: Mesh, equal: bool) -> None:

@@ -24,6 +24,7 @@ from pdenet.report.style import (
 PLANE_POINTS = 18_000  # all planes of a figure together
 PANEL_ROWS = 6  # of one figure; more go to the next
 FLOW_LATTICE = 61
+FLAT = 0.5  # height over width below which panels get wider
 Stem = tuple[str, Figure]
 
 
@@ -150,8 +151,10 @@ def panel_of(probe: Probe, mesh: Mesh, width: float = 4.0) -> Panel:
     ratio = aspect(mesh)
     if not spatial(probe, mesh) or not 1 / LONGEST <= ratio <= LONGEST:
         return panel
-    inner = ratio * (width - panel.left - panel.right)
-    return replace(panel, height=min(inner, 4.5) + panel.bottom + panel.top)
+    margins = panel.left + panel.right
+    inner = (width - margins) * (1.6 if ratio < FLAT else 1.0)
+    height = min(ratio * inner, 4.5) + panel.bottom + panel.top
+    return replace(panel, width=inner + margins, height=height)
 
 
 def spatial(probe: Probe, mesh: Mesh) -> bool:

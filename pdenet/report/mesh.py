@@ -85,21 +85,25 @@ def grid(levels: Mapping[str, Array]) -> Mesh:
     return mesh
 
 
-def clip(mesh: Mesh, domain: Domain, fixed: Mapping[str, float]) -> Mesh:
-    """The cells whose vertices and middles lie in a domain, and the points that they use.
+def clip(mesh: Mesh, domain: Domain, fixed: Mapping[str, float], *, fitted: bool = False) -> Mesh:
+    """The cells that lie in a domain, and the points that they use.
 
     Args:
         mesh: The cells.
         domain: The domain.
         fixed: Coordinates that the mesh does not span.
+        fitted: Whether the middle of a cell decides alone: vertices on a curved boundary may be
+            outside by rounding.
 
     Returns:
         The part; empty where nothing lies inside.
     """
     middles = replace(mesh, points=mesh.points[mesh.cells].mean(axis=1))
     keep = contains(domain, middles.columns(domain.coordinates, fixed))
-    inside = contains(domain, mesh.columns(domain.coordinates, fixed))
-    return _used(mesh, mesh.cells[keep & inside[mesh.cells].all(axis=1)])
+    if not fitted:
+        inside = contains(domain, mesh.columns(domain.coordinates, fixed))
+        keep &= inside[mesh.cells].all(axis=1)
+    return _used(mesh, mesh.cells[keep])
 
 
 def domain_mesh(domain: Domain, n: int) -> Mesh:
@@ -131,7 +135,7 @@ def domain_mesh(domain: Domain, n: int) -> Mesh:
     mesh = plane_mesh(domain, domain.space, middle, per_plane)
     for name in swept:
         mesh = extrude(mesh, name, np.linspace(*domain.bounds[name], _odd(n / per_plane)))
-    return clip(mesh, domain, {}) if swept else mesh
+    return clip(mesh, domain, {}, fitted=True) if swept else mesh
 
 
 def plane_mesh(domain: Domain, axes: tuple[str, ...], fixed: Mapping[str, float], n: int) -> Mesh:
@@ -246,14 +250,12 @@ def _fitted(
     if len(points) < 3:
         return replace(like, points=points, kind="triangle", cells=np.zeros((0, 3), dtype=int))
     cells = Delaunay(points).simplices
-    corners = points[cells]
-    sides = corners[:, 1:] - corners[:, :1]
+    sides = points[cells[:, 1:]] - points[cells[:, :1]]
     area = 0.5 * (sides[:, 0, 0] * sides[:, 1, 1] - sides[:, 0, 1] * sides[:, 1, 0])
-    middles = replace(like, points=corners.mean(axis=1))
-    inside = contains(domain, middles.columns(domain.coordinates, fixed))
-    mesh = replace(like, points=points, kind="triangle")
     # Boundary points in a row leave triangles without area.
-    return _used(mesh, cells[inside & (np.abs(area) > 1e-6 * spacing**2)])
+    solid = cells[np.abs(area) > 1e-6 * spacing**2]
+    mesh = replace(like, points=points, kind="triangle", cells=solid)
+    return clip(mesh, domain, fixed, fitted=True)
 
 
 def _used(mesh: Mesh, cells: Array) -> Mesh:
