@@ -20,21 +20,39 @@ POINTS = 200
 
 # Parameters besides the defaults whose solutions are tried, and those that must be refused.
 VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "advection-1d": [{"speed": -3.0}],
     "biharmonic-plate": [{"support": "simply-supported"}],
+    "burgers": [{"nu": 0.1}],
+    "heat-1d": [{"diffusivity": 0.1, "frequency": 3}],
+    "heat-disk": [{"diffusivity": 1.0}],
+    "heat-multiscale": [{"frequency": 2}],
     "helmholtz-1d": [{"lam": -3.0}],
     "helmholtz-2d": [{"frequency": 1, "boundary": "zero"}],
     "kovasznay": [{"reynolds": 5.0}],
     "linear-elasticity": [{"lam": 30.0, "mu": 2.0}],
+    "parametric-burgers": [{"nu_low": 0.05, "nu_high": 0.5}],
     "poisson-1d": [{"frequency": 4}],
     "poisson-2d": [{"frequency": 3}],
     "poisson-interface": [{"inside": 0.1, "outside": 2.0}],
     "poisson-nd": [{"dimension": 1}, {"dimension": 2}],
+    "taylor-green": [{"nu": 0.5}],
+    "wave-1d": [{"speed": 0.5}],
 }
 REFUSED: dict[str, dict[str, Any]] = {
+    "allen-cahn": {"diffusion": 0.0},
     "biharmonic-plate": {"support": "floating"},
+    "burgers": {"nu": -0.01},
+    "heat-1d": {"frequency": 0},
+    "heat-disk": {"diffusivity": -1.0},
+    "heat-multiscale": {"frequency": -2},
     "helmholtz-1d": {"lam": float("nan")},
     "helmholtz-2d": {"boundary": "absorbing"},
     "inverse-diffusion": {"sensors": 1},
+    "korteweg-de-vries": {"delta": 0.0},
+    "kuramoto-sivashinsky": {"t_final": 0.0},
+    "parametric-burgers": {"nu_low": 0.2},
+    "taylor-green": {"nu": 0.0},
+    "wave-1d": {"speed": 0.0},
 }
 
 EXACT = [
