@@ -11,8 +11,7 @@ from pdenet.networks.layers import check_sizes, dense, make_generator
 class MLP(nn.Module):
     """Multilayer perceptron with Glorot weights and zero biases.
 
-    The default size suits two cores: 3,300 parameters reach 1e-4 and better on the smooth
-    problems of the catalogue, and second-order steps stay cheap.
+    The default size, 3,300 parameters, is small enough for second-order steps on two cores.
 
     Args:
         inputs: Number of inputs.

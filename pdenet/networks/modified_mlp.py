@@ -12,8 +12,8 @@ class ModifiedMLP(nn.Module):
     .. math:: U = \sigma(W_U x),\ V = \sigma(W_V x),\quad
         H_{k+1} = (1 - Z_k) \odot U + Z_k \odot V,\ Z_k = \sigma(W_k H_k)
 
-    with :math:`H_1 = \sigma(W_0 x)`. Costs one product a layer more than an MLP and often reaches
-    lower errors where derivatives are stiff.
+    with :math:`H_1 = \sigma(W_0 x)`. Costs one product a layer more than an MLP; its source
+    reports lower errors where gradients of the loss terms are out of balance.
 
     Args:
         inputs: Number of inputs.
