@@ -172,12 +172,8 @@ class Probe:
             return {}
         x = to_array(self.problem.domain.quadrature(ALIGNMENT_POINTS).x)
         predicted, exact = self._predicted(x), self._exact(x)
-        return {
-            part: float(np.nanmean(predicted[part] - exact[part]))
-            for name in names
-            for part in self.components[name]
-            if part in exact
-        }
+        parts = [part for name in names for part in self.components[name] if part in exact]
+        return {part: _mean(predicted[part] - exact[part]) for part in parts}
 
 
 def components(name: str, shape: tuple[int, ...]) -> tuple[str, ...]:
@@ -222,6 +218,12 @@ def contains(region: Region, x: Array) -> Array:
         return np.broadcast_to(holds, len(x)) & contains(region.region, x)
     assert isinstance(region, Domain)
     return region.contains(torch.as_tensor(x)).numpy()
+
+
+def _mean(values: Array) -> float:
+    """Mean of the finite values; zero where there are none."""
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else 0.0
 
 
 def _bounded(region: Region) -> bool:

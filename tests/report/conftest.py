@@ -149,7 +149,9 @@ def flow() -> Solution:
         name="flow",
     )
     return solution_of(
-        problem, lambda s, x, y, t: [torch.cos(x) * y + s, torch.sin(x) * t, x * y + 7.0]
+        problem,
+        # 0 * s makes every field NaN where the parameter is.
+        lambda s, x, y, t: [torch.cos(x) * y + s, torch.sin(x) * t, x * y + 7.0 + 0 * s],
     )
 
 
