@@ -16,6 +16,8 @@ from collections.abc import Iterable
 from functools import cache
 from typing import TypeAlias
 
+import torch
+
 Factor: TypeAlias = int | tuple[int, ...]
 Index: TypeAlias = tuple[Factor, ...]
 
@@ -89,7 +91,7 @@ def written_out(index: Index) -> dict[Index, int]:
     return dict(terms)
 
 
-@cache
+@torch.compiler.assume_constant_result
 def leibniz(index: Index) -> tuple[tuple[int, Index, Index], ...]:
     r"""Product rule: :math:`D(fg) = \sum c\, D_a f\, D_b g`.
 
@@ -103,6 +105,11 @@ def leibniz(index: Index) -> tuple[tuple[int, Index, Index], ...]:
         >>> leibniz(((0, 1),))
         ((1, ((0, 1),), ()), (2, (0,), (0,)), (2, (1,), (1,)), (1, (), ((0, 1),)))
     """
+    return _leibniz(index)
+
+
+@cache
+def _leibniz(index: Index) -> tuple[tuple[int, Index, Index], ...]:
     terms: Counter[tuple[Index, Index]] = Counter({((), ()): 1})
     for factor in index:
         choices: list[tuple[int, Index, Index]] = [(1, (factor,), ()), (1, (), (factor,))]
@@ -116,7 +123,7 @@ def leibniz(index: Index) -> tuple[tuple[int, Index, Index], ...]:
     return tuple((count, a, b) for (a, b), count in terms.items())
 
 
-@cache
+@torch.compiler.assume_constant_result
 def faa_di_bruno(index: Index) -> tuple[tuple[int, tuple[Index, ...]], ...]:
     r"""Chain rule: :math:`D\,\sigma(h) = \sum c\,\sigma^{(k)}(h)\prod_{j=1}^{k} D_{b_j} h`.
 
@@ -130,6 +137,11 @@ def faa_di_bruno(index: Index) -> tuple[tuple[int, tuple[Index, ...]], ...]:
         >>> faa_di_bruno((0, 0))
         ((1, ((0, 0),)), (1, ((0,), (0,))))
     """
+    return _faa_di_bruno(index)
+
+
+@cache
+def _faa_di_bruno(index: Index) -> tuple[tuple[int, tuple[Index, ...]], ...]:
     terms: Counter[tuple[Index, ...]] = Counter({(): 1})
     for factor in index:
         grown: Counter[tuple[Index, ...]] = Counter()

@@ -159,9 +159,29 @@ def _linear_part(part: Term, weight: Tensor) -> Term:
 def _matmul(a: Any, b: Any) -> "Jet":
     if is_jet(a) and is_jet(b):
         return a.like(_leveled(algebra.multiply(a.layout, a.parts, b.parts, torch.matmul)))
+    if not is_jet(a) and _is_swapped(a, b):
+        a, b = b, a
     if is_jet(a):
         return _each(lambda channel: torch.matmul(channel, b), a)
     return _each(lambda channel: torch.matmul(a, channel), b)
+
+
+def _is_swapped(a: Tensor, b: "Jet") -> bool:
+    # torch.compile hands over ``jet @ tensor`` with its operands swapped and no sign of it (torch
+    # 2.13, BuiltinVariable._handle_insert_op_in_graph knows no reflected matmul).
+    contracts_points = b.dim() < 3
+    if not torch.compiler.is_compiling():
+        if contracts_points:
+            _refuse_points(0, b)
+        return False
+    fits_as_it_came = not contracts_points and a.shape[-1] == b.shape[-2]
+    fits_swapped = b.shape[-1] == a.shape[max(-2, -a.dim())]
+    if fits_as_it_came and fits_swapped:
+        raise ValueError(
+            f"Matrix product of shapes {tuple(a.shape)} and {tuple(b.shape)}, whose order "
+            "torch.compile does not tell. Write it with torch.einsum."
+        )
+    return fits_swapped
 
 
 def _einsum(equation: str, *operands: Any) -> "Jet":
