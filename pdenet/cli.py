@@ -17,7 +17,7 @@ from jsonargparse import ArgumentParser, DefaultHelpFormatter
 from rich.console import Console
 
 from pdenet.catalogue import Entry, entries, find
-from pdenet.report import problem_panel, summary_table
+from pdenet.report import summary_table
 from pdenet.run import resume, solve
 from pdenet.selection import AUTO, REGISTRIES, Part, options
 from pdenet.settings import PARTS, Settings, read_yaml
@@ -88,18 +88,17 @@ def _solve(given: dict[str, Any]) -> Solution:
         kept = {k: v for k, v in given.items() if k not in ("resume", "quiet", "json")}
         solution = resume(given["resume"], progress=not quiet, **kept)
     else:
-        solution = _solve_new(given, console, quiet)
+        solution = _solve_new(given, quiet)
     console.print(summary_table(solution.record))
     if solution.folder is not None:
         console.print(f"Written to {solution.folder}: open {solution.folder / 'report.html'}")
     return solution
 
 
-def _solve_new(given: dict[str, Any], console: Console, quiet: bool) -> Solution:
+def _solve_new(given: dict[str, Any], quiet: bool) -> Solution:
     settings = _settings(given)
     parameters = dict(settings.problem)
     entry = find(parameters.pop("name"))
-    console.print(problem_panel(entry.build(**parameters)))
     plain = {k: v for k, v in vars(settings).items() if k != "problem"}
     out = given.get("out") or Path("runs") / entry.name
     return solve(entry.spec, parameters=parameters, out=out, progress=not quiet, **plain)
@@ -251,7 +250,8 @@ def _given(parser: _Parser, words: Sequence[str]) -> dict[str, Any]:
     """The options that were given, nested by dots; defaults stay with their owners."""
     parsed = parser.parse_args(list(words), defaults=False).as_dict()
     parsed.pop("config", None)
-    return {key: value for key, value in parsed.items() if value not in (None, {}, False)}
+    # By identity: a number 0 equals False, but somebody gave it.
+    return {k: v for k, v in parsed.items() if not (v is None or v is False or v == {})}
 
 
 def _settings(given: Mapping[str, Any]) -> Settings:

@@ -120,12 +120,13 @@ def window_edges(problem: Problem, windows: int) -> list[float]:
     Raises:
         ValueError: The problem has no time.
     """
-    if problem.domain.time is None:
+    if windows > 1 and problem.domain.time is None:
         raise ValueError(
             f"--windows {windows} needs a problem in time; {problem.name!r} has coordinates "
             f"{problem.coordinates}."
         )
-    return [float(t) for t in np.linspace(*problem.domain.bounds["t"], windows + 1)]
+    first, last = problem.domain.bounds.get("t", (0.0, 0.0))
+    return [float(t) for t in np.linspace(first, last, windows + 1)]
 
 
 def joined(problem: Problem, fits: Sequence[Fit]) -> Residuals:

@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 from pdenet.catalogue import find
 from pdenet.problem import Problem
 from pdenet.record import Record
+from pdenet.run.announce import announce
 from pdenet.run.fit import fit
 from pdenet.run.folder import (
     CONFIG,
@@ -20,7 +21,7 @@ from pdenet.run.folder import (
     read_settings,
     write_folder,
 )
-from pdenet.run.march import joined, march, restored
+from pdenet.run.march import joined, march, restored, window_edges
 from pdenet.run.outcome import outcome
 from pdenet.run.setup import Run
 from pdenet.selection import Part
@@ -78,8 +79,12 @@ def solve(
     described = {kind: part.as_given() for kind, part in parts.items()}
     settings = Settings(problem={"name": name, **built.parameters}, **described, **options)
     run = Run(built, parts, settings, tuple(callbacks), None, progress)
-    run.build_solver()  # what does not fit is refused before anything is written
+    # What does not fit is refused before anything is written.
+    window_edges(built, settings.windows)
+    solver = run.build_solver()
     run.folder = None if out is None else new_folder(Path(out))
+    if progress:
+        announce(run, solver)
     return _train(run)
 
 
