@@ -280,7 +280,10 @@ class Domain(Region):
 
 
 def _as_values(values: Any) -> tuple[float, ...]:
-    return tuple(values) if isinstance(values, Sequence) else (values,)
+    try:
+        return (float(values),)
+    except (TypeError, ValueError, RuntimeError):
+        return tuple(values) if hasattr(values, "__iter__") else (values,)
 
 
 def peak(function: Callable[[dict[str, Any]], Any], domain: Domain) -> float:

@@ -162,8 +162,8 @@ Formula = Literal | Node
 def join(kind: str, parts: Iterable[Formula]) -> Formula:
     """Join formulas by "and" or "or", and simplify.
 
-    Repetitions go (a & a = a), what others imply goes (a & (a | b) = a, a & (!a | b) = a & b), and
-    common parts are factored out ((a | b) & (a | c) = a | (b & c)); and the same for "or".
+    Repetitions go (a & a = a), so does what is known (a & (b | a & c) = a & (b | c), a & (!a | b) =
+    a & b), and common parts are factored out ((a | b) & (a | c) = a | b & c); the same for "or".
 
     Args:
         kind: "and" or "or".
@@ -173,17 +173,31 @@ def join(kind: str, parts: Iterable[Formula]) -> Formula:
         The formula.
     """
     flat = _flatten(kind, parts)
-    literals = {part for part in flat if not isinstance(part, Node)}
-    for part in flat:
-        if not isinstance(part, Node):
-            continue
-        rest = [p for p in part.parts if isinstance(p, Node) or -p not in literals]
-        if literals.isdisjoint(part.parts) and (len(rest) == len(part.parts) or not rest):
-            continue
-        others = [p for p in flat if p is not part]
-        implied = not literals.isdisjoint(part.parts)
-        return join(kind, others if implied else [*others, join(part.kind, rest)])
-    return _factor(kind, flat)
+    literals = [part for part in flat if not isinstance(part, Node)]
+    known = [_assume(part, literals, kind) if isinstance(part, Node) else part for part in flat]
+    # A part that decides the whole (a & !a) stays: nothing is left of such a domain anyway.
+    left = [
+        part if new is (kind == "or") else new
+        for part, new in zip(flat, known, strict=True)
+        if new is not (kind == "and")
+    ]
+    formulas = [part for part in left if not isinstance(part, bool)]
+    return _factor(kind, flat) if formulas == flat else join(kind, formulas)
+
+
+def _assume(part: Formula, literals: Sequence[Literal], kind: str) -> Formula | bool:
+    """Simplify a part, given that the literals beside it hold (in an "or": do not)."""
+    truth = kind == "and"
+    if not isinstance(part, Node):
+        if part in literals:
+            return truth
+        return not truth if -part in literals else part
+    decides = part.kind == "or"
+    parts = [_assume(p, literals, kind) for p in part.parts]
+    if any(p is decides for p in parts):
+        return decides
+    left = [p for p in parts if not isinstance(p, bool)]
+    return join(part.kind, left) if left else not decides
 
 
 def negate(formula: Formula) -> Formula:
@@ -255,20 +269,20 @@ def literals_of(formula: Formula) -> set[Literal]:
 def _flatten(kind: str, parts: Iterable[Formula]) -> list[Formula]:
     flat: dict[Formula, None] = {}
     for part in parts:
-        same = isinstance(part, Node) and part.kind == kind
-        flat.update(dict.fromkeys(part.parts if same else (part,)))
+        inner = part.parts if isinstance(part, Node) and part.kind == kind else (part,)
+        flat.update(dict.fromkeys(inner))
     return list(flat)
 
 
 def _factor(kind: str, parts: list[Formula]) -> Formula:
     if len(parts) == 1:
         return parts[0]
-    counts = Counter(p for part in parts if isinstance(part, Node) for p in part.parts)
+    nodes = [part for part in parts if isinstance(part, Node)]
+    counts = Counter(p for node in nodes for p in node.parts)
     common, count = counts.most_common(1)[0] if counts else (None, 0)
     if count < 2 or common is None:
         return Node(kind, tuple(parts))
-    nodes = [part for part in parts if isinstance(part, Node)]
     sharing = [node for node in nodes if common in node.parts]
     rest = [join(_OPPOSITE[kind], [q for q in p.parts if q != common]) for p in sharing]
     factored = join(_OPPOSITE[kind], [common, join(kind, rest)])
-    return join(kind, [*(p for p in parts if p not in sharing), factored])
+    return join(kind, [*(part for part in parts if part not in sharing), factored])

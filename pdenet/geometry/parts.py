@@ -107,34 +107,36 @@ class Kept(Region):
     smooth = False
     region: Region
     sign: Sign
+    settled: int
+    """1 or -1 where that is the sign everywhere, else 0."""
 
     def __init__(self, region: Region, sign: Sign) -> None:
         rule = region.rule(1) if region.dimension == 0 else None
         if rule is None:
             placed = region.place(unit_points(_DRAWS, region.unit, 0, "sobol"))
-            mask = sign(placed.x, placed.normals) != 0
-            whole = torch.ones_like(mask) if placed.keep is None else placed.keep
-            x = placed.x[mask & whole]
-            measure = len(x) / int(whole.sum()) * region.measure
+            x, normals = placed.x, placed.normals
+            if placed.keep is not None:
+                x, normals = x[placed.keep], None if normals is None else normals[placed.keep]
         else:
-            x = rule.x[sign(rule.x, rule.normals) != 0]
-            measure = float(len(x))
+            x, normals = rule.x, rule.normals
+        signs = sign(x, normals)
+        settled = int(signs[0]) if bool((signs == signs[0]).all()) else 0
+        measure = region.measure * float((signs != 0).double().mean())
+        x = x[signs != 0]
         if not len(x):
             raise EmptyRegionError(f"No part of region '{region.label}' is left.")
-        low, high = x.amin(0).tolist(), x.amax(0).tolist()
-        bounds = {c: (low[i], high[i]) for i, c in enumerate(region.coordinates)}
         self._set(
             coordinates=region.coordinates,
             parameters=region.parameters,
             label=region.label,
             dimension=region.dimension,
             measure=measure,
-            # Extremes of many points miss those of the part by a little.
-            bounds=bounds if region.dimension == 0 or measure < region.measure else region.bounds,
+            bounds=region.bounds if settled else _bounds(x, region),
             unit=region.unit,
             envelope=region.envelope,
             region=region,
             sign=sign,
+            settled=settled,
         )
 
     def __repr__(self) -> str:
@@ -171,6 +173,62 @@ class Kept(Region):
         kept = sign != 0
         normals = None if rule.normals is None else (rule.normals * sign[:, None])[kept]
         return Rule(rule.x[kept], rule.weight[kept], normals)
+
+
+class Turned(Region):
+    """A region with its normals turned: the boundary of a hole.
+
+    Args:
+        region: The region.
+    """
+
+    region: Region
+
+    def __init__(self, region: Region) -> None:
+        self._set(
+            coordinates=region.coordinates,
+            parameters=region.parameters,
+            label=region.label,
+            dimension=region.dimension,
+            measure=region.measure,
+            bounds=region.bounds,
+            unit=region.unit,
+            envelope=region.envelope,
+            smooth=region.smooth,
+            region=region,
+        )
+
+    def _key(self) -> Any:
+        return self.region
+
+    def __repr__(self) -> str:
+        return f"<{self.region!r}, turned>"
+
+    def place(self, u: Tensor) -> Placed:
+        """Map to the region, and turn the normals.
+
+        Args:
+            u: Points of the cube, shape (n, unit).
+
+        Returns:
+            Their images.
+        """
+        x, normals, keep = self.region.place(u)
+        return Placed(x, None if normals is None else -normals, keep)
+
+    def rule(self, n: int) -> Rule | None:
+        """Return the region's rule with its normals turned.
+
+        Args:
+            n: Number of nodes wanted.
+
+        Returns:
+            The rule; None where the region has none.
+        """
+        rule = self.region.rule(n)
+        if rule is None:
+            return None
+        return Rule(rule.x, rule.weight, None if rule.normals is None else -rule.normals)
 
 
 class Part(Union):
@@ -261,9 +319,12 @@ def _clip_piece(piece: Region, sign: Sign) -> list[Region]:
     if piece.dimension == 1 and piece.unit == 1 and piece.smooth:
         return _stretches(piece, sign)
     try:
-        return [Kept(piece, sign)]
+        kept = Kept(piece, sign)
     except EmptyRegionError:
         return []
+    if kept.settled == 0:
+        return [kept]
+    return [piece if kept.settled > 0 else Turned(piece)]
 
 
 def _stretches(curve: Region, sign: Sign) -> list[Region]:
@@ -285,8 +346,8 @@ def _stretches(curve: Region, sign: Sign) -> list[Region]:
     cuts = [0.0, *((low + high) / 2).tolist(), 1.0]
     values = [int(v) for v in [*found[changes].tolist(), float(found[-1])]]
     spans = zip(cuts[:-1], cuts[1:], values, strict=True)
-    if values == [1]:
-        return [curve]
+    if values in ([1], [-1]):
+        return [curve if values == [1] else Turned(curve)]
     return [Stretch(curve, a, b, v) for a, b, v in spans if v and b - a > _SHORTEST]
 
 
@@ -306,6 +367,19 @@ def _kept(
                 return []
             return [product(*region.factors[:i], smaller, *region.factors[i + 1 :])]
     return clip(region, keep)
+
+
+def _bounds(x: Tensor, region: Region) -> dict[str, tuple[float, float]]:
+    """Return bounds of the kept points, with room for what lies between points drawn."""
+    bounds = {}
+    for name, column in zip(region.coordinates, x.T, strict=True):
+        low, high = region.bounds[name]
+        room = (high - low) / 100 if region.dimension else 0.0
+        bounds[name] = (
+            max(low, float(column.min()) - room),
+            min(high, float(column.max()) + room),
+        )
+    return bounds
 
 
 def _arguments(predicate: Callable[..., Any], region: Region) -> tuple[str, ...]:

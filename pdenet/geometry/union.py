@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pdenet.geometry.base import Placed, Region, Rule, join_normals, join_rules
+from pdenet.geometry.base import Placed, Region, Rule, join_rules
 from pdenet.geometry.boxfaces import BoxFaces
 from pdenet.geometry.unit import pick
 
@@ -56,12 +56,14 @@ class Union(Region):
             parts=parts,
             has_distance=distance is not None or all(p.has_distance for p in parts),
             distance_function=distance,
+            _has_normals=_have_normals(parts),
             _envelopes=torch.tensor([p.envelope for p in parts], dtype=torch.float64),
         )
 
     parts: tuple[Region, ...]
     distance_function: Callable[[dict[str, Any]], Any] | None
     _envelopes: Tensor
+    _has_normals: bool
 
     def _key(self) -> Hashable:
         return self.parts, self.label
@@ -90,15 +92,18 @@ class Union(Region):
             return self.parts[0].place(u[:, : self.parts[0].unit])
         chosen, first = pick(u[:, 0], self._envelopes)
         u = torch.cat([first[:, None], u[:, 1:]], 1)
-        rows = [(chosen == i).nonzero()[:, 0] for i in range(len(self.parts))]
-        placed = [p.place(u[r, : p.unit]) for p, r in zip(self.parts, rows, strict=True)]
-        back = torch.cat(rows).argsort()
-        keep = None
-        if any(p.keep is not None for p in placed):
-            keep = torch.cat([_mask(p) for p in placed])[back]
-        normals = join_normals([p.normals for p in placed])
-        x = torch.cat([p.x for p in placed])[back]
-        return Placed(x, None if normals is None else normals[back], keep)
+        x = u.new_empty(len(u), len(self.coordinates))
+        keep, rejected = torch.ones(len(u), dtype=torch.bool), False
+        normals = u.new_empty(len(u), len(self.space)) if self._has_normals else None
+        for i, part in enumerate(self.parts):
+            rows = (chosen == i).nonzero()[:, 0]
+            placed = part.place(u[rows, : part.unit])
+            x[rows] = placed.x
+            if normals is not None and placed.normals is not None:
+                normals[rows] = placed.normals
+            if placed.keep is not None:
+                keep[rows], rejected = placed.keep, True
+        return Placed(x, normals, keep if rejected else None)
 
     def rule(self, n: int) -> Rule | None:
         """Return the rules of the parts, sized by their measures.
@@ -168,7 +173,6 @@ def _check_match(parts: Sequence[Region]) -> None:
         )
 
 
-def _mask(placed: Placed) -> Tensor:
-    if placed.keep is not None:
-        return placed.keep
-    return torch.ones(len(placed.x), dtype=torch.bool)
+def _have_normals(parts: Sequence[Region]) -> bool:
+    probe = torch.full((1, max(part.unit for part in parts)), 0.5, dtype=torch.float64)
+    return all(part.place(probe[:, : part.unit]).normals is not None for part in parts)
