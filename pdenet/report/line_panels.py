@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 
 from pdenet.report.probe import Array
-from pdenet.report.style import CYCLE, DATA, EXACT, PREDICTED, Draw, legend, log_extent, plain, say
+from pdenet.report.style import CYCLE, DASHES, DATA, PREDICTED, Draw, legend, log_extent, plain, say
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,16 +56,18 @@ def value_panel(
         ax.set_title(plain(title))
         if not any(np.isfinite(c.values).any() for c in curves):
             return say(ax, "no finite values")
-        for curve, colour in zip(curves, _colours(len(curves)), strict=True):
-            label = plain(curve.label or "network")
-            ax.plot(curve.abscissa, curve.values, color=colour, lw=1.8, label=label)
+        colours = _colours(len(curves))
+        for curve, colour in zip(curves, colours, strict=True):
+            text = plain(curve.label or "network")
+            ax.plot(curve.abscissa, curve.values, color=colour, lw=1.8, label=text)
         if data is not None:
             ax.plot(*data, "o", color=DATA, ms=3, alpha=0.6, mew=0, label="data", zorder=1)
-        references = [c for c in curves if c.exact is not None]
-        for i, curve in enumerate(references):
-            label = None if i else "reference"
-            assert curve.exact is not None
-            ax.plot(curve.abscissa, curve.exact, color=EXACT, ls=(0, (4, 3)), lw=1, label=label)
+        label = "reference"
+        for curve, colour in zip(curves, colours, strict=True):
+            if curve.exact is not None:
+                dark = _darker(colour)
+                ax.plot(curve.abscissa, curve.exact, color=dark, ls=DASHES, lw=1.1, label=label)
+                label = ""  # once in the legend
         frame(ax, curves, along)
         ax.set_ylabel(plain(name))
         if len(ax.lines) > 1:
@@ -114,6 +118,11 @@ def frame(ax: Axes, curves: Sequence[Curve], along: str) -> None:
     ax.set_xlim(low - margin, high + margin)
     ax.set_xlabel(plain(along))
     ax.grid(alpha=0.25, lw=0.5)
+
+
+def _darker(colour: Any) -> Array:
+    """Tells apart the references of several curves, each from its own curve."""
+    return 0.4 * np.array(to_rgb(colour))
 
 
 def _colours(n: int) -> list:

@@ -13,7 +13,7 @@ from pdenet.report.line_panels import Curve, magnitude_panel, value_panel
 from pdenet.report.maps import paged
 from pdenet.report.probe import Array, Probe, Sample, rms, to_array
 from pdenet.report.slices import Case, Line, View
-from pdenet.report.style import EXACT, PREDICTED, Draw, Panel, number, plain, say
+from pdenet.report.style import DASHES, EXACT, PREDICTED, Draw, Panel, number, plain, say
 
 PANEL = Panel(4.2, 2.9)
 CUT_PANEL = Panel(3.5, 2.6)
@@ -192,7 +192,7 @@ def _scatter(sample: Sample, name: str) -> Draw:
             linewidths=0,
             rasterized=True,
         )
-        ax.plot(ends, ends, color=EXACT, ls=(0, (4, 3)), lw=1)
+        ax.plot(ends, ends, color=EXACT, ls=DASHES, lw=1)
         ax.set_xlabel("reference")
         ax.set_ylabel("network")
         ax.grid(alpha=0.25, lw=0.5)
@@ -215,7 +215,7 @@ def _distribution(sample: Sample, name: str) -> Draw:
         ax.hist(positive, bins=list(bins), color=PREDICTED, alpha=0.85)
         ax.set_xscale("log")
         median = float(np.median(positive))
-        ax.axvline(median, color=EXACT, ls=(0, (4, 3)), lw=1, label=f"median {median:.1e}")
+        ax.axvline(median, color=EXACT, ls=DASHES, lw=1, label=f"median {median:.1e}")
         ax.legend(fontsize=8, framealpha=0.7, edgecolor="none")
         ax.set_xlabel("error")
         ax.set_ylabel("points")

@@ -22,6 +22,7 @@ LETTERS_PER_INCH = 9  # of a title
 INK = "#333333"
 PREDICTED, EXACT = "#0072b2", "black"  # of Okabe and Ito's palette, told apart by all eyes
 DATA = "#e69f00"
+DASHES = (0, (4, 3))
 CYCLE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#882255", "#999933")
 DECADES = 4  # of errors and residuals that a figure shows; what is smaller is drawn as the floor
 

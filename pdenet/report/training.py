@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from pdenet.record import Curve
 from pdenet.report.probe import Array
-from pdenet.report.style import CYCLE, EXACT, Draw, Panel, compose, legend, plain, say
+from pdenet.report.style import CYCLE, DASHES, EXACT, Draw, Panel, compose, legend, plain, say
 
 PANEL = Panel(5.7, 3.2)
 SHADES = ("#f2f4f7", "#e3e9f1")
@@ -59,7 +59,7 @@ def _error(curve: Curve, clock: str, at: Sequence[float], target: float | None) 
         if not _plot(ax, at, [("error", list(curve.error), 2.0)]):
             return say(ax, "no finite error")
         if target is not None:
-            ax.axhline(target, color=EXACT, ls=(0, (4, 3)), lw=1, label=f"target {target:.0e}")
+            ax.axhline(target, color=EXACT, ls=DASHES, lw=1, label=f"target {target:.0e}")
             legend(ax, 1)
         return _finish(ax, curve, clock, at)
 
