@@ -143,10 +143,17 @@ class Record:
             ) from error
 
 
-def versions() -> dict[str, str]:
-    """Versions of the packages that decide a run's numbers."""
+def versions(more: tuple[str, ...] = ()) -> dict[str, str]:
+    """Versions of the packages that decide a run's numbers.
+
+    Args:
+        more: Further packages, such as those compared with.
+
+    Returns:
+        Version by package; those that are not installed are left out.
+    """
     found = {"python": platform.python_version()}
-    for name in _PACKAGES:
+    for name in (*_PACKAGES, *more):
         try:
             found[name] = version(name)
         except PackageNotFoundError:

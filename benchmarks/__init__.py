@@ -1,0 +1,1 @@
+"""Named suites, the Records that they write, and the tables made from Records."""

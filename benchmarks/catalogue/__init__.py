@@ -1,0 +1,1 @@
+"""Every catalogue problem, solved by default settings."""
