@@ -1,10 +1,10 @@
 """Partial derivatives of networks in one forward sweep, and fields to write equations in."""
 
 from pdenet.jets.demand import Demand, discover, flatten
-from pdenet.jets.fallback import SlowDerivativeWarning
-from pdenet.jets.field import Field, Vector
+from pdenet.jets.field import Field
 from pdenet.jets.jet import Jet
 from pdenet.jets.layout import Layout
+from pdenet.jets.nested import SlowDerivativeWarning
 from pdenet.jets.operators import (
     biharmonic,
     curl,
@@ -17,6 +17,7 @@ from pdenet.jets.operators import (
     normal_derivative,
 )
 from pdenet.jets.propagate import propagate
+from pdenet.jets.vector import Vector
 
 __all__ = [
     "Demand",

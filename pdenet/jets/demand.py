@@ -12,11 +12,12 @@ from torch import Tensor
 
 from pdenet.jets.algebra import Term
 from pdenet.jets.expression import Coordinate, Expression, Leaf
-from pdenet.jets.field import Field, Vector, result
+from pdenet.jets.field import OWN_NAMES, Field, make
 from pdenet.jets.frame import Frame, Recording
 from pdenet.jets.index import MAX_ORDER, Index, order
 from pdenet.jets.jet import Jet
 from pdenet.jets.layout import Layout
+from pdenet.jets.vector import Vector
 
 DUMMY_POINTS = 3
 
@@ -71,7 +72,7 @@ class Demand:
                 arguments[name] = _from_jet(frame, name, jets[name])
             elif name in self.coordinates:
                 axis = self.coordinates.index(name)
-                arguments[name] = result(frame, ("coordinate", name), Coordinate(x[:, axis], axis))
+                arguments[name] = make(frame, ("coordinate", name), Coordinate(x[:, axis], axis))
             else:
                 arguments[name] = (given or {})[name]
         return arguments
@@ -125,7 +126,7 @@ def discover(
             )
         elif name in coordinates:
             axis = coordinates.index(name)
-            arguments[name] = result(
+            arguments[name] = make(
                 frame, ("coordinate", name), Coordinate(dummies.draw(DUMMY_POINTS), axis)
             )
         else:
@@ -181,7 +182,7 @@ def _components(
     def build(position: tuple[int, ...]) -> Any:
         depth = len(position)
         if depth == len(shape):
-            return result(frame, ("field", name, position), expression(position))
+            return make(frame, ("field", name, position), expression(position))
         return Vector([build((*position, i)) for i in range(shape[depth])])
 
     return build(())

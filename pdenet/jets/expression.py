@@ -6,7 +6,8 @@ nobody asks for.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -15,7 +16,8 @@ from torch import Tensor
 from pdenet.jets.algebra import Term, add, scale, times
 from pdenet.jets.index import Index, canonical, faa_di_bruno, leibniz, order
 from pdenet.jets.jet import Jet
-from pdenet.jets.univariate import Derivatives
+from pdenet.jets.nested import derivative
+from pdenet.jets.elementary import Derivatives
 
 
 class Differentiable(Protocol):
@@ -168,12 +170,12 @@ class Composition(Expression):
     """
 
     def __init__(
-        self, derivatives: Callable[[Tensor, int], Derivatives], argument: Differentiable
+        self, derivatives: Callable[[Tensor, int], Derivatives], argument: Operand
     ) -> None:
         super().__init__()
         self.derivatives = derivatives
         self.argument = argument
-        self._tower: Derivatives = ()
+        self.tower: Derivatives = ()
 
     def _derive(self, index: Index) -> Term:
         tower = self._derivatives_up_to(order(index))
@@ -186,10 +188,10 @@ class Composition(Expression):
         return total
 
     def _derivatives_up_to(self, highest: int) -> Derivatives:
-        if len(self._tower) <= highest:
+        if len(self.tower) <= highest:
             argument = partial_of(self.argument, ())
-            self._tower = self.derivatives(torch.as_tensor(argument), highest)
-        return self._tower
+            self.tower = self.derivatives(torch.as_tensor(argument), highest)
+        return self.tower
 
 
 class Choice(Expression):
@@ -210,3 +212,23 @@ class Choice(Expression):
         if not isinstance(a, Tensor) and not isinstance(b, Tensor) and a == b:
             return a
         return torch.where(self.condition, a, b)
+
+
+class Unruled(Expression):
+    """An operation without a rule.
+
+    Args:
+        function: Takes the operands' values.
+        operands: What it is applied to.
+    """
+
+    def __init__(
+        self, function: Callable[[Sequence[Term]], Tensor], operands: Sequence[Operand]
+    ) -> None:
+        super().__init__()
+        self.function = function
+        self.operands = operands
+
+    def _derive(self, index: Index) -> Term:
+        partials = [partial(partial_of, operand) for operand in self.operands]
+        return derivative(self.function, partials, index)

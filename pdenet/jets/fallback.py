@@ -1,37 +1,23 @@
-"""Differentiation by nested ``torch.func.jvp``: for whatever has no rule.
+"""Jets through what has no rule: single operations, and modules that refuse jets altogether."""
 
-A partial derivative of order k of f(p), with p a truncated series, is the derivative by
-:math:`s_1, \\dots, s_k` at zero of f at the polynomial
-:math:`\\sum_{S} p_S \\prod_{j \\in S} s_j`, whose coefficients are the partial derivatives of p by
-the coordinates in S. Forward mode, once for each s, yields it exactly for any f that acts on each
-point for itself.
-"""
-
-import inspect
-import itertools
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from pdenet.jets.algebra import Term, add, scale, times, with_derived
-from pdenet.jets.index import Index, canonical
+from pdenet.jets.algebra import Term, with_derived
+from pdenet.jets.index import Index
 from pdenet.jets.layout import Layout
-from pdenet.jets.rules import is_jet
+from pdenet.jets.nested import derivative, warn_slow
+from pdenet.jets.rules.shapes import is_jet
 
 if TYPE_CHECKING:
     from pdenet.jets.jet import Jet
 
 
-class SlowDerivativeWarning(UserWarning):
-    """An operation or a module has no rule, so its derivatives are nested and slow."""
-
-
-def run_by_jvp(func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+def run_without_rule(func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """An operation without a rule, applied to jets.
 
     Args:
@@ -40,30 +26,46 @@ def run_by_jvp(func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, 
         kwargs: Its keyword arguments.
 
     Returns:
-        A jet, or a tuple of jets; for values without derivatives (integers, flags), those.
+        A jet, or a tuple of jets; of integers and flags, which have no derivatives, the values.
+
+    Raises:
+        TypeError: The operation writes into its argument, or returns no tensor.
     """
-    flat, tree = pytree.tree_flatten((list(args), dict(kwargs)), is_leaf=is_jet)
-    jets = [leaf for leaf in flat if is_jet(leaf)]
-    layout = jets[0].layout
-    series = [with_derived(layout, jet.parts) for jet in jets]
-    if not torch.compiler.is_compiling():
-        _warn(func.__name__, _nearest_module())
+    name = func.__name__
+    if name.endswith("_") and not name.endswith("__"):
+        raise TypeError(f"{name} writes into a jet. Use {name[:-1]}, which returns a new one.")
+    leaves, tree = pytree.tree_flatten((list(args), kwargs), is_leaf=is_jet)
+    jets = [leaf for leaf in leaves if is_jet(leaf)]
 
     def call(values: Sequence[Any]) -> Any:
         rest = iter(values)
-        leaves = [next(rest) if is_jet(leaf) else leaf for leaf in flat]
-        positional, named = pytree.tree_unflatten(leaves, tree)
+        filled = [next(rest) if is_jet(leaf) else leaf for leaf in leaves]
+        positional, named = pytree.tree_unflatten(filled, tree)
         return func(*positional, **named)
 
     value = call([jet.value for jet in jets])
-    if isinstance(value, tuple | list):
-        return tuple(
-            jets[0].like(_channels(lambda v, i=i: call(v)[i], layout, series))
-            for i in range(len(value))
-        )
-    if not isinstance(value, Tensor) or not value.is_floating_point():
+    if isinstance(value, Tensor | int) and not _is_real(value):
         return value
-    return jets[0].like(_channels(call, layout, series))
+    warn_slow(name)
+    if _is_real(value):
+        return _differentiated(call, jets)
+    if isinstance(value, tuple | list) and all(_is_real(v) for v in value):
+        return tuple(_differentiated(lambda v, i=i: call(v)[i], jets) for i in range(len(value)))
+    raise TypeError(f"{name} of a jet returned {type(value).__name__}, which has no derivatives.")
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, Tensor) and value.is_floating_point()
+
+
+def _differentiated(call: Callable[[Sequence[Any]], Tensor], jets: "Sequence[Jet]") -> "Jet":
+    layout = jets[0].layout
+    arguments = [_by_index(layout, with_derived(layout, jet.parts)) for jet in jets]
+    return jets[0].like([derivative(call, arguments, index) for index in layout.channels])
+
+
+def _by_index(layout: Layout, parts: Sequence[Term]) -> Callable[[Index], Term]:
+    return lambda index: parts[layout.positions[index]]
 
 
 def differentiate_module(
@@ -80,123 +82,19 @@ def differentiate_module(
     Returns:
         One tensor a channel.
     """
-    module(x)  # raises what is wrong with the module itself
-    if not torch.compiler.is_compiling():
-        _warn(f"{type(refusal).__name__}: {refusal}", type(module).__name__)
+    module(x)  # where the module itself is wrong, this says so better
+    warn_slow(f"{type(refusal).__name__}: {refusal}", type(module).__name__)
     unit = torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
-    parts: dict[Index, Term] = {(): x, **{(i,): unit[i] for i in range(x.shape[1])}}
-    series = tuple(parts.get(index, 0.0) for index in layout.positions)
-    return _channels(lambda values: module(values[0]), layout, [series])
 
+    def coordinate(index: Index) -> Term:
+        match index:
+            case ():
+                return x
+            case (int() as i,):
+                return unit[i]
+        return 0.0
 
-def _channels(
-    call: Callable[[Sequence[Any]], Tensor], layout: Layout, series: Sequence[Sequence[Term]]
-) -> list[Tensor]:
-    return [_channel(call, layout, series, index) for index in layout.channels]
+    def call(values: Sequence[Any]) -> Tensor:
+        return module(values[0])
 
-
-def _channel(
-    call: Callable[[Sequence[Any]], Tensor],
-    layout: Layout,
-    series: Sequence[Sequence[Term]],
-    index: Index,
-) -> Tensor:
-    total: Term = 0.0
-    for coefficients in _polynomials(index):
-        located = {subset: layout.positions[part] for subset, part in coefficients.items()}
-        total = add(total, _mixed_derivative(call, series, located))
-    assert isinstance(total, Tensor)
-    return total
-
-
-def _polynomials(index: Index) -> Iterator[dict[tuple[int, ...], Index]]:
-    """Coefficients of the polynomials in s whose mixed derivatives add up to an operator.
-
-    A Laplacian is two variables and a sum over its axes. Terms in which both meet in one
-    coefficient need only the coefficient's Laplacian, so it is counted once, with the first axis.
-    """
-    laplacians = [factor for factor in index if not isinstance(factor, int)]
-    singles = [factor for factor in index if isinstance(factor, int)]
-    for axes in itertools.product(*laplacians):
-        factors = [*singles, *(axis for axis in axes for _ in range(2))]
-        coefficients: dict[tuple[int, ...], Index] = {}
-        for size in range(len(factors) + 1):
-            for subset in itertools.combinations(range(len(factors)), size):
-                part = _coefficient(subset, len(singles), axes, laplacians, factors)
-                if part is not None:
-                    coefficients[subset] = part
-        yield coefficients
-
-
-def _coefficient(
-    subset: tuple[int, ...],
-    singles: int,
-    axes: tuple[int, ...],
-    laplacians: list[tuple[int, ...]],
-    factors: list[int],
-) -> Index | None:
-    parts: list[Any] = [factors[j] for j in subset if j < singles]
-    for m, laplacian in enumerate(laplacians):
-        slots = [j for j in subset if (j - singles) // 2 == m and j >= singles]
-        if len(slots) == 2 and axes[m] != laplacian[0]:
-            return None
-        parts += [laplacian] if len(slots) == 2 else [axes[m]] * len(slots)
-    return canonical(parts)
-
-
-def _mixed_derivative(
-    call: Callable[[Sequence[Any]], Tensor],
-    series: Sequence[Sequence[Term]],
-    coefficients: dict[tuple[int, ...], int],
-) -> Tensor:
-    value = series[0][0]
-    assert isinstance(value, Tensor)
-    zero, one = value.new_zeros(()), value.new_ones(())
-
-    def at(*s: Tensor) -> Tensor:
-        return call([_evaluate(parts, coefficients, s) for parts in series])
-
-    function: Callable[..., Tensor] = at
-    for _ in range(max(len(subset) for subset in coefficients)):
-        function = _by_last(function, zero, one)
-    return function()
-
-
-def _by_last(function: Callable[..., Tensor], zero: Tensor, one: Tensor) -> Callable[..., Tensor]:
-    def derivative(*s: Tensor) -> Tensor:
-        return torch.func.jvp(lambda last: function(*s, last), (zero,), (one,))[1]
-
-    return derivative
-
-
-def _evaluate(
-    parts: Sequence[Term], coefficients: dict[tuple[int, ...], int], s: tuple[Tensor, ...]
-) -> Term:
-    total: Term = 0.0
-    for subset, c in coefficients.items():
-        term = parts[c]
-        for j in subset:
-            term = times(term, s[j])
-        total = add(total, term)
-    return total
-
-
-@cache
-def _warn(what: str, module: str) -> None:
-    warnings.warn(
-        f"{module} has no rule for its derivatives ({what}); they are taken by nested torch.func, "
-        "which is exact but slow. Write it in torch functions that pdenet.jets knows "
-        "(pdenet.jets.rules.RULES), or expect several times the cost.",
-        SlowDerivativeWarning,
-        stacklevel=4,
-    )
-
-
-def _nearest_module() -> str:
-    frame = inspect.currentframe()
-    while frame is not None:
-        owner = frame.f_locals.get("self")
-        if isinstance(owner, nn.Module):
-            return type(owner).__name__
-        frame = frame.f_back
-    return "A function"
+    return [derivative(call, [coordinate], index) for index in layout.channels]

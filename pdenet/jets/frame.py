@@ -5,6 +5,9 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 import torch
+from torch import Tensor
+
+from pdenet.jets.expression import Expression
 
 
 @dataclass
@@ -44,6 +47,20 @@ class Frame:
     device: torch.device
     recording: Recording
     open: bool
+
+    def values(self, expression: Expression) -> Tensor:
+        """Values of an expression.
+
+        Args:
+            expression: The expression.
+
+        Returns:
+            Shape (n,).
+        """
+        value = expression.partial(())
+        if isinstance(value, Tensor) and value.shape == (self.size,):
+            return value
+        return torch.as_tensor(value, dtype=self.dtype, device=self.device).expand(self.size)
 
     def identify(self, key: Hashable) -> int | None:
         """Number of an expression, or None where it is not differentiated further.

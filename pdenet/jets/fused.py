@@ -1,18 +1,18 @@
-"""Eager kernels of the two steps that networks are made of: a linear layer and an activation.
+r"""Eager kernels of the two steps that networks are made of: a linear layer and an activation.
 
 Left to autograd, a composition would keep dozens of intermediates and pass over each of them
 again. Here each step is one node of the graph that keeps only what its gradient needs, and adds up
 in place. ``torch.compile`` and ``torch.func`` take the plain rules instead: compilers fuse better
 than any hand, and transforms need to look inside.
 
-The differential of :math:`\\sigma(h)` is a product of series, :math:`\\sigma'(h)\\,dh`, so that the
-gradient multiplies by the transpose of :math:`\\sigma'(h)`. For tanh and sigmoid that series is a
+The differential of :math:`\sigma(h)` is a product of series, :math:`\sigma'(h)\,dh`, so that the
+gradient multiplies by the transpose of :math:`\sigma'(h)`. For tanh and sigmoid that series is a
 polynomial of the result, and nothing but the result is kept.
 """
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -23,7 +23,6 @@ from torch.nn import functional as F  # noqa: N812
 from pdenet.jets import algebra
 from pdenet.jets.algebra import Monomials, Parts, Term, add, scale, times, with_derived
 from pdenet.jets.layout import Layout
-from pdenet.jets.univariate import UNIVARIATE
 
 SLOPES: dict[str, tuple[float, float, float]] = {
     "sigmoid": (0.25, -1.0, -0.5),
@@ -67,11 +66,31 @@ def linear(stacked: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor | lis
     return [F.linear(value, weight, bias), *(F.linear(part, weight) for part in rest)]
 
 
-def compose(name: str, layout: Layout, stacked: Tensor | None, parts: Parts) -> Tensor | Parts:
+def has_kernel(name: str, options: Mapping[str, Any]) -> bool:
+    """Whether a function has an eager kernel.
+
+    Args:
+        name: The function.
+        options: Its parameters.
+
+    Returns:
+        True if it does.
+    """
+    return name in KERNELS and options.get("approximate", "none") == "none"
+
+
+def compose(
+    name: str,
+    derivatives_of: Callable[..., Sequence[Term]],
+    layout: Layout,
+    stacked: Tensor | None,
+    parts: Parts,
+) -> Tensor | Parts:
     """Chain rule for one of :data:`KERNELS`.
 
     Args:
         name: The function.
+        derivatives_of: Its derivatives (see :mod:`pdenet.jets.univariate`).
         layout: Channels of the series.
         stacked: The argument, stacked, where it is at hand in this form.
         parts: The argument, part by part.
@@ -80,12 +99,11 @@ def compose(name: str, layout: Layout, stacked: Tensor | None, parts: Parts) -> 
         Channels of the composition, stacked or part by part.
     """
     if not is_eager():
-        derivatives = UNIVARIATE[name](parts[0], layout.order)
-        return algebra.compose(layout, parts, derivatives)
+        return algebra.compose(layout, parts, derivatives_of(parts[0], layout.order))
     if stacked is not None:
-        return _Compose.apply(name, layout, None, stacked)
+        return _Compose.apply(name, derivatives_of, layout, None, stacked)
     present = tuple(c for c, part in enumerate(parts) if isinstance(part, Tensor))
-    return _Compose.apply(name, layout, present, *(parts[c] for c in present))
+    return _Compose.apply(name, derivatives_of, layout, present, *(parts[c] for c in present))
 
 
 class _Linear(Function):
@@ -111,31 +129,41 @@ class _Linear(Function):
 class _Compose(Function):
     @staticmethod
     def forward(
-        ctx: Any, name: str, layout: Layout, present: tuple[int, ...] | None, *tensors: Tensor
+        ctx: Any,
+        name: str,
+        derivatives_of: Callable[..., Sequence[Term]],
+        layout: Layout,
+        present: tuple[int, ...] | None,
+        *tensors: Tensor,
     ) -> Tensor:
         parts = _parts(layout, present, tensors)
         value = parts[0]
         assert isinstance(value, Tensor)
-        derivatives = UNIVARIATE[name](value, layout.order)
+        derivatives = derivatives_of(value, layout.order)
         out = _compose_into(layout, parts, tensors[0] if present is None else None, derivatives)
         ctx.name, ctx.layout, ctx.present = name, layout, present
+        ctx.derivatives_of = derivatives_of
         ctx.shapes = [t.shape for t in tensors]
         ctx.save_for_backward(*((out,) if name in SLOPES else tensors))
         return out
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
-        layout, present = ctx.layout, ctx.present
-        differentiable = torch.is_grad_enabled()  # a gradient of the gradient is wanted
-        slopes, factors = _slopes(ctx.name, layout, present, ctx.saved_tensors, differentiable)
-        if differentiable:
+        layout, present, saved = ctx.layout, ctx.present, ctx.saved_tensors
+        again = torch.is_grad_enabled()  # a gradient of the gradient is wanted
+        if ctx.name in SLOPES:
+            slopes, factors = _slopes_of_result(ctx.name, layout, saved[0], again)
+        else:
+            slopes = _slopes_of_argument(ctx.derivatives_of, layout, present, saved, again)
+            factors = [1.0] * len(layout)
+        if again:
             grads = _transposed(layout, slopes, grad)
         else:
             grads = _transposed_in_place(layout, slopes, factors, grad)
         if present is None:
-            return (None, None, None, grads)
+            return (None, None, None, None, grads)
         pairs = zip(present, ctx.shapes, strict=True)
-        return (None, None, None, *(grads[c].sum_to_size(shape) for c, shape in pairs))
+        return (None, None, None, None, *(grads[c].sum_to_size(shape) for c, shape in pairs))
 
 
 def _parts(layout: Layout, present: Sequence[int] | None, tensors: Sequence[Tensor]) -> Parts:
@@ -175,31 +203,34 @@ def _compose_into(
     return out
 
 
-def _slopes(
-    name: str,
+def _slopes_of_result(
+    name: str, layout: Layout, result: Tensor, again: bool
+) -> tuple[Parts, list[float]]:
+    """Series of sigma'(h) from sigma(h): parts, and a factor for each that is not multiplied out."""
+    constant, factor, shift = SLOPES[name]
+    value, *rest = result.unbind(0)
+    parts = (value + shift if shift else value, *rest)
+    if not again:
+        square, factors = _square(layout, parts)
+        square[0].mul_(factor).add_(constant)
+        return tuple(square), [1.0, *(factor * f for f in factors[1:])]
+    value, *rest = (times(factor, part) for part in algebra.multiply(layout, parts, parts))
+    return (value + constant, *rest), [1.0] * len(layout)
+
+
+def _slopes_of_argument(
+    derivatives_of: Callable[..., Sequence[Term]],
     layout: Layout,
     present: Sequence[int] | None,
     saved: Sequence[Tensor],
-    differentiable: bool,
-) -> tuple[Parts, list[float]]:
-    """Series of sigma'(h): parts, and a factor for each that is not multiplied out."""
-    ones = [1.0] * len(layout)
-    if name in SLOPES:
-        constant, factor, shift = SLOPES[name]
-        value, *rest = saved[0].unbind(0)
-        parts = (value + shift if shift else value, *rest)
-        if not differentiable:
-            square, factors = _square(layout, parts)
-            square[0].mul_(factor).add_(constant)
-            return tuple(square), [1.0, *(factor * f for f in factors[1:])]
-        value, *rest = (times(factor, part) for part in algebra.multiply(layout, parts, parts))
-        return (value + constant, *rest), ones
+    again: bool,
+) -> Parts:
+    """Series of sigma'(h) from h."""
     h = _parts(layout, present, saved)
-    derivatives = UNIVARIATE[name](h[0], layout.order + 1)[1:]
-    if differentiable:
-        return algebra.compose(layout, h, derivatives), ones
-    stacked = saved[0] if present is None else None
-    return _compose_into(layout, h, stacked, derivatives).unbind(0), ones
+    derivatives = derivatives_of(h[0], layout.order + 1)[1:]
+    if again:
+        return algebra.compose(layout, h, derivatives)
+    return _compose_into(layout, h, saved[0] if present is None else None, derivatives).unbind(0)
 
 
 def _square(layout: Layout, u: Parts) -> tuple[list[Tensor], list[float]]:

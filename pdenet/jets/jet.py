@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pdenet.jets import algebra
 from pdenet.jets.algebra import Parts, Term
-from pdenet.jets.fallback import run_by_jvp
+from pdenet.jets.fallback import run_without_rule
 from pdenet.jets.index import Index
 from pdenet.jets.layout import Layout
 from pdenet.jets.rules import rule_for
@@ -153,7 +153,7 @@ class Jet:
     ) -> Any:
         rule = rule_for(func.__name__)
         if rule is None:
-            return run_by_jvp(func, args, kwargs or {})
+            return run_without_rule(func, args, kwargs or {})
         return rule(*args, **(kwargs or {}))
 
     def __getattr__(self, name: str) -> Any:
@@ -166,7 +166,7 @@ class Jet:
         method = getattr(Tensor, name, None)
         if not callable(method):
             raise AttributeError(f"A jet has no attribute {name!r}.")
-        return lambda *args, **kwargs: run_by_jvp(method, (self, *args), kwargs)
+        return lambda *args, **kwargs: run_without_rule(method, (self, *args), kwargs)
 
     def __repr__(self) -> str:
         return f"Jet({tuple(self.shape)}, channels={self.layout.channels})"

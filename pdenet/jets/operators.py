@@ -5,10 +5,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pdenet.jets.expression import Derivative
-from pdenet.jets.field import Field, Vector, differentiate
+from pdenet.jets.divergence import divergence
+from pdenet.jets.field import Field, differentiate, make
 from pdenet.jets.frame import Frame
-from pdenet.jets.index import canonical
+from pdenet.jets.vector import Vector
 
 
 def laplacian(u: Any, *names: str) -> Any:
@@ -94,30 +94,11 @@ def div(v: Vector, *names: str) -> Any:
             f"{tuple(coordinates[i] for i in axes)}. Name as many coordinates as there are "
             'components: div(v, "x", "y").'
         )
-    source = _gradient_of(v, axes)
-    if source is not None:
-        for component in v:
-            component.frame.note_differentiated(component.identity)
-        return differentiate(source[0], [*source[1], axes])
-    total = differentiate(v[0], [axes[0]])
-    for component, axis in zip(v.components[1:], axes[1:], strict=True):
-        total = total + differentiate(component, [axis])
-    return total
-
-
-def _gradient_of(v: Vector, axes: tuple[int, ...]) -> tuple[Field, Any] | None:
-    # The divergence of a gradient is a Laplacian, which travels as one channel.
-    bases = []
-    for component, axis in zip(v, axes, strict=True):
-        expression = component.expression
-        if not isinstance(expression, Derivative) or axis not in expression.index:
-            return None
-        rest = list(expression.index)
-        rest.remove(axis)
-        bases.append((expression.base, canonical(rest)))
-    if any(base is not bases[0][0] or rest != bases[0][1] for base, rest in bases):
-        return None
-    return bases[0]
+    fields = [component for component in v if isinstance(component, Field)]
+    if not fields:
+        raise TypeError("div of plain tensors, which have no derivatives.")
+    key = ("div", axes, *(c.identity if isinstance(c, Field) else None for c in v))
+    return make(fields[0].frame, key, divergence(v.components, axes))
 
 
 def curl(v: Vector, *names: str) -> Any:
