@@ -20,7 +20,7 @@ from pdenet.geometry.rfunctions import saturate
 from pdenet.geometry.union import Union
 from pdenet.geometry.unit import pick, unit_points
 
-_STEP = 1e-9
+_STEP = 1e-12
 _NODES = 64
 _DRAWS = 2**17
 
@@ -29,8 +29,9 @@ class Combined(Domain):
     """The union, intersection or difference of two domains of space.
 
     The boundary consists of the parts of both boundaries across which membership changes, with
-    normals that point out of the combination. Curves are cut to 1e-9 (features shorter than a
-    2000th of a curve may be missed), surfaces by rejection, their measure estimated to 1e-3.
+    normals that point out of the combination. Curves are cut to 1e-11, or 1e-5 where they touch
+    without crossing (features shorter than a 2000th of a curve may be missed); surfaces are cut by
+    rejection, their measure estimated to 1e-3.
 
     The measure is as exact in up to two dimensions, and where inclusion and exclusion is simple
     (boxes, shapes inside boxes, shapes apart); elsewhere it is estimated to about 1e-3.
@@ -191,7 +192,7 @@ class Combined(Domain):
     def _step(self) -> float:
         """A step off the boundary: small against the domain, large against rounding."""
         ends = np.array(list(self.bounds.values()))
-        return max(_STEP * float(np.ptp(ends, axis=1).max()), 1e3 * np.spacing(np.abs(ends).max()))
+        return max(_STEP * float(np.ptp(ends, axis=1).max()), 1e4 * np.spacing(np.abs(ends).max()))
 
     def _measure(self) -> float:
         measure = exact_measure(self)

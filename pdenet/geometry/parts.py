@@ -19,7 +19,7 @@ Sign = Callable[[Tensor, Tensor | None], Tensor]
 """From points and normals to 1 (keep), -1 (keep and turn the normal) or 0 (drop), shape (n,)."""
 
 _GRID = 2048
-_BISECTIONS = 50
+_SECTIONS, _ROUNDS = 16, 10
 _SHORTEST = 1e-7
 _DRAWS = 2**17
 
@@ -328,7 +328,7 @@ def _clip_piece(piece: Region, sign: Sign) -> list[Region]:
 
 
 def _stretches(curve: Region, sign: Sign) -> list[Region]:
-    """Cut a curve where the sign changes between the points of a fine grid, by bisection."""
+    """Cut a curve where the sign changes between the points of a grid, to 2048 * 16^10 parts."""
     grid = (torch.arange(_GRID, dtype=torch.float64) + 0.5) / _GRID
 
     def signs(u: Tensor) -> Tensor:
@@ -338,11 +338,13 @@ def _stretches(curve: Region, sign: Sign) -> list[Region]:
     found = signs(grid)
     (changes,) = (found[1:] != found[:-1]).nonzero(as_tuple=True)
     low, high, before = grid[changes], grid[changes + 1], found[changes]
-    if len(changes):
-        for _ in range(_BISECTIONS):
-            middle = (low + high) / 2
-            same = signs(middle) == before
-            low, high = torch.where(same, middle, low), torch.where(same, high, middle)
+    inner = torch.arange(1, _SECTIONS, dtype=torch.float64) / _SECTIONS
+    for _ in range(_ROUNDS if len(changes) else 0):
+        step = (high - low) / _SECTIONS
+        finer = low[:, None] + (high - low)[:, None] * inner
+        same = signs(finer.reshape(-1)).reshape(finer.shape) == before[:, None]
+        low = low + step * same.long().cumprod(1).sum(1)
+        high = low + step
     cuts = [0.0, *((low + high) / 2).tolist(), 1.0]
     values = [int(v) for v in [*found[changes].tolist(), float(found[-1])]]
     spans = zip(cuts[:-1], cuts[1:], values, strict=True)

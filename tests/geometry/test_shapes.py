@@ -8,8 +8,8 @@ from torch import Tensor
 
 from pdenet.geometry import METHODS, Box, Disk, Ellipse, Interval, Points, Region, Sphere
 
-# Curves are cut where membership changes 1e-9 off them, so that ends are as uncertain.
-CUT = 2e-8
+# Curves are cut where membership changes 1e-12 off them, so that ends are as uncertain.
+CUT = 1e-10
 
 
 def field(x: Tensor) -> Tensor:
