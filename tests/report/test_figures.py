@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from pdenet.report import maps
 from pdenet.report.figures import CAPTIONS, figures, write_figures
 from pdenet.report.line_panels import Curve, magnitude_panel, value_panel
 from pdenet.report.maps import PANEL_ROWS, paged
@@ -114,6 +115,21 @@ def test_values_that_overflow_when_squared_are_drawn(build):
     with torch.no_grad():
         solution.residuals.model.scale.fill_(1e200)
     dict(figures(solution))["flow"].draw_without_rendering()
+
+
+def test_streamlines_follow_the_field_at_their_place(build, monkeypatch):
+    seen = []
+
+    def capture(mesh, speed, lattice, flow, title, scale):
+        seen.append((lattice, flow))
+        return lambda ax: None
+
+    monkeypatch.setattr(maps, "flow_panel", capture)
+    assert "flow" in dict(figures(build("flow")))
+    ((x, y), (u, v)), *_ = seen
+    # At the last time: u = y cos x + 1e-3, v = sin x; rows are y, columns are x.
+    np.testing.assert_allclose(u, y[:, None] * np.cos(x) + 1e-3, atol=1e-14)
+    np.testing.assert_allclose(v, np.broadcast_to(np.sin(x), u.shape), atol=1e-14)
 
 
 def test_a_region_with_a_hole_is_blank_there(build):
