@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
 
 import pytorch_lightning as pl
 import torch
-import torch.distributed as dist
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor
 
@@ -18,45 +16,13 @@ from pdenet.balancing import Balance, Static
 from pdenet.geometry import Points
 from pdenet.optim import OPTIMIZERS, NonFiniteError, Phase, objective_changed, stop_reason
 from pdenet.problem import Problem
-from pdenet.residuals import Batch, Residuals, tensors
+from pdenet.residuals import Residuals
 from pdenet.sampling import Sampler, UniformSampler
+from pdenet.solvers.distributed import distributed, mean_over_ranks, reduce
+from pdenet.solvers.drawing import Drawing
+from pdenet.solvers.progress import Progress, StepCounter
 
 BLOCK_SECONDS = 0.2  # a block of steps lasts no longer, so that callbacks and Ctrl-C stay prompt
-
-
-class StepCounter:
-    """A sized loader of nothing: points are drawn inside the training step.
-
-    An unsized loader would be prefetched one batch ahead, and adaptive samplers would lag.
-    Its position is the trainer's to keep, so it has no state of its own.
-    """
-
-    def __init__(self, steps: int) -> None:
-        self.steps = steps
-
-    def __len__(self) -> int:
-        return self.steps
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(self.steps))
-
-    def state_dict(self) -> dict[str, Any]:
-        """Nothing: a counter resumes wherever the trainer says."""
-        return {}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Nothing to restore."""
-
-
-@dataclass
-class Progress:
-    """Where training stands: plain numbers, saved in the checkpoint."""
-
-    step: int = 0
-    phase: int = 0
-    phase_start: int = 0
-    stopped_by: str = ""
-    stop_reason: str = ""
 
 
 class Solver(pl.LightningModule, ABC):
@@ -111,11 +77,8 @@ class Solver(pl.LightningModule, ABC):
         self.sampler.bind(regions, seed)
         self.balance.bind(regions, seed)
         self._rows = torch.compile(residuals, fullgraph=True) if compiled else residuals
-        self._points: dict[str, Points] = {}
-        self._mine: dict[str, Points] = {}
-        self._batch: dict[str, Batch] = {}
+        self.drawing = Drawing(residuals, self.sampler)
         self._weights: dict[str, Tensor] = {}
-        self._shares: dict[str, Tensor | float] = {}
         self._terms: dict[str, Tensor] = {}
         self._last_loss = torch.tensor(torch.nan)
         self._optimizer_list: list[LightningOptimizer] = []
@@ -147,7 +110,7 @@ class Solver(pl.LightningModule, ABC):
     @property
     def points(self) -> dict[str, Points]:
         """The training points of the last step."""
-        return self._points
+        return self.drawing.points
 
     def forward(self, x: Tensor) -> Tensor:
         """All field components (n, m) at coordinates (n, d)."""
@@ -174,8 +137,8 @@ class Solver(pl.LightningModule, ABC):
 
     def on_fit_start(self) -> None:
         """Finds this run's optimizers once; asking Lightning at each step costs more."""
-        if _distributed():
-            self.balance.reduce = _reduce
+        if distributed():
+            self.balance.reduce = reduce
         if not self.automatic_optimization:
             optimizers = self.optimizers()
             self._optimizer_list = optimizers if isinstance(optimizers, list) else [optimizers]
@@ -227,7 +190,7 @@ class Solver(pl.LightningModule, ABC):
             if self.trainer.should_stop:
                 break
             # Ranks must leave together, and their clocks differ.
-            if not _distributed() and time.perf_counter() - start > BLOCK_SECONDS:
+            if not distributed() and time.perf_counter() - start > BLOCK_SECONDS:
                 break
         return loss
 
@@ -238,11 +201,13 @@ class Solver(pl.LightningModule, ABC):
     def _advance(self) -> Tensor:
         """One optimizer step, and the turn to the next phase where it ends one."""
         optimizer = self._optimizer_list[self.progress.phase]
-        before = self._batch
-        if self._draw() is not before and before:
+        if self._draw():
             self._weights = {}
             objective_changed(optimizer.optimizer)
-        loss = optimizer.step(closure=self._closure)
+        try:
+            loss = optimizer.step(closure=self._closure)
+        except NonFiniteError:
+            self._refuse_non_finite()
         self._step_schedule()
         self.progress.step += 1
         reason = stop_reason(optimizer.optimizer)
@@ -284,88 +249,44 @@ class Solver(pl.LightningModule, ABC):
             gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
         for p, g in zip(parameters, gradients, strict=True):
             p.grad = torch.zeros_like(p) if g is None else g
-        return _mean_over_ranks(loss.detach(), [p.grad for p in parameters if p.grad is not None])
+        return mean_over_ranks(loss.detach(), [p.grad for p in parameters if p.grad is not None])
 
     def _loss(self) -> Tensor:
-        batch = self._draw()
-        rows = self._rows(batch)
+        self._draw()
+        rows = self._rows(self.drawing.batch)
         # Losses of one line search compare only under the same weights.
         if not (self.phase.fixed_points and self._weights):
             self._weights = self.balance.weigh(
-                self.progress.step, rows, self._mine, lambda: self._gradient_norms(rows)
+                self.progress.step, rows, self.drawing.mine, lambda: self._gradient_norms(rows)
             )
         loss = self.objective(rows, self._weights)
-        self._terms = {name: self.mean_square(name, r.detach()) for name, r in rows.items()}
+        self._terms = {n: self.drawing.mean_square(n, r.detach()) for n, r in rows.items()}
         self._last_loss = loss.detach()
-        if not torch.isfinite(loss):
+        # A line search may try a step too far, and comes back from it.
+        if not (self.phase.fixed_points or torch.isfinite(loss)):
             self._refuse_non_finite()
         return loss
 
-    def _draw(self) -> dict[str, Batch]:
-        """Tensors of this step's points; free while the points stay the same."""
+    def _draw(self) -> bool:
+        """This step's points, free while they stay the same; whether they replaced others."""
         start = self.progress.phase_start
-        step = start + self.phase.drawing_step(self.progress.step - start)
-        if self.sampler.due(step):
-            self.sampler.adapt(lambda name, p: self.residuals.in_chunks({name: p})[name], step)
-        drawn = self.sampler.draw(step)
-        if any(self._points.get(name) is not points for name, points in drawn.items()):
-            self._points = drawn
-            self._batch = self._tensors(drawn)
-        return self._batch
-
-    def _tensors(self, drawn: Mapping[str, Points]) -> dict[str, Batch]:
-        like = next(self.residuals.model.parameters())
-        rank, world = (dist.get_rank(), dist.get_world_size()) if _distributed() else (0, 1)
-        batch = {}
-        for name, points in drawn.items():
-            condition = self.residuals.conditions[name]
-            mine = points if condition.integral else points.shard(rank, world)
-            self._mine[name] = mine
-            batch[name] = tensors(condition, mine, like)
-            self._shares[name] = 1.0 if condition.integral else world * self._share(points, mine)
-        return batch
-
-    def weighted_mean_square(self, name: str, rows: Tensor, weight: Tensor) -> Tensor:
-        """As :meth:`mean_square`; the weight is a number, or one for each point, shape (n,)."""
-        squares = rows.square() if rows.ndim == 1 else rows.square().sum(-1)
-        return (weight * self._shares[name] * squares).sum()
-
-    def mean_square(self, name: str, rows: Tensor) -> Tensor:
-        """Mean over all ranks' points of the sum over equations, once ranks are averaged."""
-        return self.weighted_mean_square(name, rows, torch.ones_like(rows[:1].sum()))
-
-    def _share(self, points: Points, mine: Points) -> Tensor | float:
-        """Each point's part of a mean over all points: of the law, or by quadrature weight.
-
-        Shards of unequal length still give the mean over all points once ranks are averaged.
-
-        Args:
-            points: All points of a condition.
-            mine: This rank's.
-
-        Returns:
-            A number, or one for each of this rank's points.
-        """
-        if not self.sampler.weighted:
-            return 1.0 / len(points)
-        like = next(self.residuals.model.parameters())
-        return (mine.weight / points.weight.sum()).to(like)
+        return self.drawing.at(start + self.phase.drawing_step(self.progress.step - start))
 
     def _gradient_norms(self, rows: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Norm of each term's gradient, at the price of one reverse pass a term."""
         norms = {}
         for name, r in rows.items():
             with torch.enable_grad():  # balances weigh without a graph
-                term = self.mean_square(name, r)
+                term = self.drawing.mean_square(name, r)
             gradients = torch.autograd.grad(
                 term, self._trained(), retain_graph=True, allow_unused=True
             )
             found = [g for g in gradients if g is not None]
-            _mean_over_ranks(torch.zeros(()), found)
+            mean_over_ranks(torch.zeros_like(term), found)
             norms[name] = torch.sqrt(torch.stack([g.square().sum() for g in found]).sum())
         return norms
 
-    def _refuse_non_finite(self) -> None:
+    def _refuse_non_finite(self) -> NoReturn:
         bad = [name for name, value in self._terms.items() if not torch.isfinite(value)]
         raise NonFiniteError(
             f"Step {self.progress.step} ({self.phase.name}): the residual of "
@@ -378,29 +299,3 @@ class Solver(pl.LightningModule, ABC):
     def _plain(self) -> bool:
         """Whether the only optimizer is a first-order one that Lightning can step itself."""
         return not self.phases[0].fixed_points and self.phases[0].steps is None
-
-
-def _distributed() -> bool:
-    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
-
-
-def _reduce(tensor: Tensor, operation: Literal["sum", "max"]) -> Tensor:
-    result = tensor.clone()
-    dist.all_reduce(result, dist.ReduceOp.SUM if operation == "sum" else dist.ReduceOp.MAX)
-    return result
-
-
-def _mean_over_ranks(loss: Tensor, gradients: Sequence[Tensor]) -> Tensor:
-    """Averages a loss and gradients over ranks in one message, in place for the gradients."""
-    if not _distributed():
-        return loss
-    flat = torch.cat([loss.reshape(1), *(g.reshape(-1) for g in gradients)])
-    dist.all_reduce(flat)
-    flat /= dist.get_world_size()
-    parts = flat[1:].split([g.numel() for g in gradients])
-    for g, part in zip(gradients, parts, strict=True):
-        g.copy_(part.view_as(g))
-    return flat[0]
-
-
-__all__ = ["Progress", "Solver", "StepCounter"]

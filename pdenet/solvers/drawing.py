@@ -1,0 +1,90 @@
+"""The points of a step as tensors where the network is, and means over them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pdenet.geometry import Points
+from pdenet.residuals import Batch, Residuals, tensors
+from pdenet.sampling import Sampler
+from pdenet.solvers.distributed import rank_and_world
+
+
+class Drawing:
+    """Draws points, keeps their tensors while they stay the same, and averages over them.
+
+    Args:
+        residuals: Network with its problem.
+        sampler: Where the points come from; bound to the problem's regions.
+
+    Attributes:
+        points: All points of the last draw, by condition.
+        mine: This process's share of them.
+        batch: Their tensors.
+    """
+
+    def __init__(self, residuals: Residuals, sampler: Sampler) -> None:
+        self.residuals, self.sampler = residuals, sampler
+        self.points: dict[str, Points] = {}
+        self.mine: dict[str, Points] = {}
+        self.batch: dict[str, Batch] = {}
+        self._shares: dict[str, Tensor | float] = {}
+
+    def at(self, step: int) -> bool:
+        """Draws the points of a step.
+
+        Args:
+            step: The step that decides the set.
+
+        Returns:
+            Whether another set took the place of one before.
+        """
+        if self.sampler.due(step):
+            self.sampler.adapt(lambda name, p: self.residuals.in_chunks({name: p})[name], step)
+        drawn = self.sampler.draw(step)
+        if all(self.points.get(name) is points for name, points in drawn.items()):
+            return False
+        replaced, self.points = bool(self.points), drawn
+        for name, points in drawn.items():
+            self._take(name, points)
+        return replaced
+
+    def mean_square(self, name: str, rows: Tensor, weight: Tensor | float = 1.0) -> Tensor:
+        """Weighted mean over all points of the sum over equations, once ranks are averaged.
+
+        Args:
+            name: The condition.
+            rows: Its rows, shape (n,) or (n, k).
+            weight: A number, or one for each point, shape (n,).
+
+        Returns:
+            Scalar.
+        """
+        squares = rows.square() if rows.ndim == 1 else rows.square().sum(-1)
+        return (weight * self._shares[name] * squares).sum()
+
+    def _take(self, name: str, points: Points) -> None:
+        rank, world = rank_and_world()
+        condition = self.residuals.conditions[name]
+        like = next(self.residuals.model.parameters())
+        mine = points if condition.integral else points.shard(rank, world)
+        self.mine[name], self.batch[name] = mine, tensors(condition, mine, like)
+        self._shares[name] = 1.0 if condition.integral else world * self._share(points, mine, like)
+
+    def _share(self, points: Points, mine: Points, like: Tensor) -> Tensor | float:
+        """Each point's part of a mean over all points: of the law, or by quadrature weight.
+
+        Shards of unequal length still give the mean over all points once ranks are averaged.
+
+        Args:
+            points: All points of a condition.
+            mine: This process's.
+            like: Tensor whose dtype and device are taken.
+
+        Returns:
+            A number, or one for each of this process's points.
+        """
+        if not self.sampler.weighted:
+            return 1.0 / len(points)
+        return (mine.weight / torch.sum(points.weight)).to(like)

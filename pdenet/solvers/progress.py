@@ -1,0 +1,53 @@
+"""Where training stands, and the loader that counts it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass
+class Progress:
+    """Where training stands: plain numbers, saved in the checkpoint.
+
+    Args:
+        step: Optimizer steps taken.
+        phase: Index of the phase at work.
+        phase_start: Step at which it began.
+        stopped_by: Why training ended, or empty.
+        stop_reason: The same in words.
+    """
+
+    step: int = 0
+    phase: int = 0
+    phase_start: int = 0
+    stopped_by: str = ""
+    stop_reason: str = ""
+
+
+class StepCounter:
+    """A sized loader of nothing: points are drawn inside the training step.
+
+    An unsized loader would be prefetched one batch ahead, and adaptive samplers would lag.
+    Its position is the trainer's to keep, so it has no state of its own.
+
+    Args:
+        steps: Its length.
+    """
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.steps))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing: a counter resumes wherever the trainer says."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Nothing to restore."""
