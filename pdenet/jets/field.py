@@ -94,6 +94,12 @@ class Field:
             raise ValueError('d() needs coordinates: u.d("x", "x") is the second derivative by x.')
         return differentiate(self, [self.frame.position(name) for name in names])
 
+    def __getitem__(self, index: Any) -> Any:
+        raise TypeError(
+            f"A scalar field is one number for each point, shape (n,), and has no part [{index}]. "
+            "Write u itself; a residual returns shape (n,) too."
+        )
+
     def __getattr__(self, name: str) -> Any:
         # Refuse before touching own state: an attribute that is missing while the object is being
         # built, copied or traced would otherwise be looked up without end.
