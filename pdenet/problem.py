@@ -18,11 +18,19 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Tensor
 
-from pdenet.conditions import Condition, Dirichlet, Initial, prescribed_values
+from pdenet.conditions import (
+    Condition,
+    Dirichlet,
+    Initial,
+    Neumann,
+    Value,
+    prescribed_values,
+    stack_rows,
+)
 from pdenet.geometry import Domain, Points
-from pdenet.jets import Demand, discover
+from pdenet.jets import Demand, Jet, discover
 
-PROBE_POINTS = 3  # few enough to be free; more than one, so that (n, 1) against (n,) shows
+PROBE_POINTS = 5  # few enough to be free; not as many as rows, columns or components
 
 
 class Reference(Protocol):
@@ -155,26 +163,41 @@ class Problem:
             A problem on the window.
 
         Raises:
-            ValueError: A condition at the first time is not an :class:`Initial`, so that it is not
-                known what takes its place at a later start.
+            ValueError: A condition cannot be cut into windows: it holds at the first time without
+                being an :class:`Initial`, at the last time, or pairs different times.
         """
         conditions = {}
         for name, condition in self.conditions.items():
-            if values is not None and not isinstance(condition, Initial):
-                low, high = condition.on.bounds.get("t", (0.0, 1.0))
-                if low == high == self.domain.bounds["t"][0]:
-                    raise ValueError(
-                        f"Condition {name!r} of problem {self.name!r} holds at the first time but "
-                        "is not an Initial(...): time marching cannot carry it to a later window. "
-                        "Write it as Initial(u=..., rate={'u': ...})."
-                    )
-            conditions[name] = condition.at_time(start, end, values)
+            self._check_window(name, condition, start, end)
+            moved = condition.at_time(start, end, values)
+            if moved is not None:
+                conditions[name] = moved
         return replace(
             self,
             domain=self.domain.at_time(start, end),
             conditions=conditions,
             regions={name: r.at_time(start, end) for name, r in self.regions.items()},
         )
+
+    def _check_window(self, name: str, condition: Condition, start: float, end: float) -> None:
+        """Whether it is known what takes a condition's place in a window."""
+        first, last = self.domain.bounds.get("t", (start, end))
+        at = condition.on.bounds.get("t", (first, last))
+        why = None
+        if at == (first, first) and start > first and not isinstance(condition, Initial):
+            why = "holds at the first time; write it as Initial(u=..., rate={'u': ...})"
+        elif at == (last, last) and end < last:
+            why = "holds at the last time, which other windows do not reach"
+        elif condition.shift is not None and condition.shift[0] == "t":
+            why = "pairs different times"
+        if why is not None:
+            raise ValueError(
+                f"Condition {name!r} of problem {self.name!r} {why}: time windows cannot carry it. "
+                "Change it, or solve without windows."
+            )
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Problem:
+        return self  # nothing in it changes
 
     # -- construction ------------------------------------------------------------------------
 
@@ -194,6 +217,11 @@ class Problem:
             object.__setattr__(self, name, value)
 
     def _check_names(self) -> None:
+        if not isinstance(self.domain, Domain):
+            raise ValueError(
+                f"Problem(domain={self.domain!r}) needs a region of full dimension, such as "
+                "Box(x=(0, 1))."
+            )
         if not self.conditions:
             raise ValueError(
                 f"Problem {self.name!r} has no conditions; give at least its equation."
@@ -249,27 +277,38 @@ class Problem:
         if condition.on.coordinates != self.coordinates:
             raise ValueError(
                 f"{where} lives on a region with coordinates {condition.on.coordinates}, but the "
-                f"domain has {self.coordinates}; take the region from the domain, such as "
-                "domain.face(x=0)."
+                f"domain has {self.coordinates}, in this order; take the region from the domain, "
+                "such as domain.face(x=0), or name the data's coordinates in this order."
             )
         points = condition.on.sample(PROBE_POINTS, seed=0)
-        fields = self._fields_for(condition)
+        fields = self._fields_for(where, condition)
         given = self._given(condition, points)
         self._check_signature(where, condition, {**fields, **given})
-        _check_data(where, condition, points)
         try:
-            return discover(
+            _check_data(condition, points)
+            demand = discover(
                 condition.residual,
                 fields=fields,
                 coordinates=self.coordinates,
                 space=self.domain.space,
                 given=given,
             )
-        except (ValueError, AttributeError, TypeError, IndexError, RuntimeError) as error:
+            _try(demand, points.x, given)
+        except (ValueError, AttributeError, TypeError) as error:
             raise ValueError(f"{where}: {error}") from error
+        except Exception as error:
+            raise ValueError(f"{where}: {type(error).__name__}: {error}") from error
+        return demand
 
-    def _fields_for(self, condition: Condition) -> dict[str, tuple[int, ...]]:
-        partners = {f"{n}_to": s for n, s in self.shapes.items()} if condition.to else {}
+    def _fields_for(self, where: str, condition: Condition) -> dict[str, tuple[int, ...]]:
+        if condition.to is None:
+            return dict(self.shapes)
+        partners = {f"{n}_to": s for n, s in self.shapes.items()}
+        if clash := partners.keys() & {*self.shapes, *self.unknowns, *self.coordinates}:
+            raise ValueError(
+                f"{where} is paired, so that {sorted(clash)} means a field at the partner points; "
+                "rename the field or constant of that name."
+            )
         return {**self.shapes, **partners}
 
     def _given(self, condition: Condition, points: Points) -> dict[str, Tensor]:
@@ -284,29 +323,50 @@ class Problem:
 
     def _check_signature(self, where: str, condition: Condition, known: Mapping[str, Any]) -> None:
         names = {*known, *self.coordinates}
-        for name in inspect.signature(condition.residual).parameters:
-            if name not in names:
+        parameters = inspect.signature(condition.residual).parameters
+        for name, parameter in parameters.items():
+            if name not in names and parameter.default is parameter.empty:
+                normal = name in {f"n{c}" for c in self.domain.space}
                 raise ValueError(
                     f"{where} asks for {name!r}, but the problem has coordinates "
                     f"{self.coordinates}, fields {tuple(self.shapes)}, unknowns "
                     f"{tuple(self.unknowns)}"
-                    + (" and no normals there. " if "n" + name[1:] == name else ". ")
+                    + (f"; {condition.on.label!r} has no normals. " if normal else ". ")
                     + _likely(name, names)
                 )
+        if not set(parameters) & (set(known) - {f"n{c}" for c in self.domain.space}):
+            raise ValueError(
+                f"{where} names no field and no unknown, so that nothing can be trained to satisfy "
+                f"it; its residual is a function such as lambda {next(iter(self.shapes))}: ..."
+            )
 
     def _check_contradictions(self) -> None:
-        fixed = [(n, c) for n, c in self.conditions.items() if isinstance(c, Dirichlet | Initial)]
-        for (first, a), (second, b) in combinations(fixed, 2):
-            if a.on.label != b.on.label or a.on.bounds != b.on.bounds:
+        for first, second in combinations(self.conditions, 2):
+            a, b = self.conditions[first], self.conditions[second]
+            kinds = [isinstance(c, Dirichlet | Initial) for c in (a, b)]
+            if not (all(kinds) or (isinstance(a, Neumann) and isinstance(b, Neumann))):
                 continue
-            points = a.on.sample(16, seed=0)
-            for name in a.values.keys() & b.values.keys():
-                mine, theirs = (prescribed_values(c.values[name], points) for c in (a, b))
-                if not torch.allclose(mine, theirs, atol=1e-9):
-                    raise ValueError(
-                        f"Conditions {first!r} and {second!r} of problem {self.name!r} give "
-                        f"{name!r} different values on {a.on.label!r}; remove one of them."
-                    )
+            for piece in set(a.on.pieces()) & set(b.on.pieces()):
+                points = piece.sample(16, seed=0)
+                for name in a.values.keys() & b.values.keys():
+                    if not _agree(a.values[name], b.values[name], points):
+                        raise ValueError(
+                            f"Conditions {first!r} and {second!r} of problem {self.name!r} give "
+                            f"{name!r} different values on {piece.label!r}; remove one of them."
+                        )
+
+
+def _try(demand: Demand, x: Tensor, given: Mapping[str, Tensor]) -> None:
+    """Runs a residual on numbers, as training will: what it returns must be rows."""
+    generator = torch.Generator().manual_seed(0)
+
+    def draw(shape: tuple[int, ...]) -> Jet:
+        size = (len(demand.layout.channels), len(x), *shape)
+        # Positive, so that roots and logarithms exist.
+        return Jet(demand.layout, 0.5 + torch.rand(size, generator=generator, dtype=x.dtype))
+
+    jets = {name: draw(shape) for name, shape in demand.fields.items()}
+    stack_rows(demand.function(**demand.arguments(jets, x, given)), len(x))
 
 
 def _field_shapes(fields: Any) -> dict[str, tuple[int, ...]]:
@@ -329,10 +389,23 @@ def _field_shapes(fields: Any) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _check_data(where: str, condition: Condition, points: Points) -> None:
-    for name, value in condition.values.items():
-        if not torch.isfinite(prescribed_values(value, points)).all():
-            raise ValueError(f"{where} gives {name!r} values that are not finite; check its data.")
+def _check_data(condition: Condition, points: Points) -> None:
+    known = {*points.coordinates, *(f"n{name}" for name in points.space)}
+    for name, value in condition.prescribed.items():
+        for part in value if isinstance(value, tuple) else (value,):
+            if callable(part) and not inspect.signature(part).parameters.keys() <= known:
+                continue  # it takes an unknown constant
+            if not torch.isfinite(prescribed_values(part, points)).all():
+                raise ValueError(f"{name!r} is given values that are not finite; check its data.")
+
+
+def _agree(one: Value, other: Value, points: Points) -> bool:
+    a, b = (prescribed_values(value, points) for value in (one, other))
+    while a.ndim < b.ndim:  # one number for all components
+        a = a.unsqueeze(-1)
+    while b.ndim < a.ndim:
+        b = b.unsqueeze(-1)
+    return torch.allclose(a, b, atol=1e-9)
 
 
 def _likely(name: str, known: Any) -> str:

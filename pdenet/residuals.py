@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pdenet.conditions import Condition
+from pdenet.conditions import Condition, stack_rows
 from pdenet.geometry import Points
-from pdenet.jets import Demand, Field, Jet, Layout, Vector, propagate
+from pdenet.jets import Demand, Jet, Layout, propagate
 from pdenet.problem import Problem, Unknown
 
 Batch = dict[str, Tensor]
@@ -60,15 +60,9 @@ class Residuals(nn.Module):
         self.conditions: dict[str, Condition] = {
             n: c for n, c in problem.conditions.items() if n not in imposed
         }
-        self.unknowns = nn.ParameterDict(
-            {
-                n: nn.Parameter(_like(model, u.start))
-                for n, u in problem.unknowns.items()
-                if isinstance(u, Unknown)
-            }
-        )
-        self.sweeps = tuple(_sweeps(self.conditions, problem.demands))
         _check_model(problem, model)
+        self.unknowns = _constants(problem, model)
+        self.sweeps = tuple(_sweeps(self.conditions, problem.demands))
 
     def forward(self, batch: Mapping[str, Batch]) -> dict[str, Tensor]:
         """Rows of every condition.
@@ -83,23 +77,27 @@ class Residuals(nn.Module):
         """
         rows: dict[str, Tensor] = {}
         for sweep in self.sweeps:
-            first = batch[sweep.conditions[0]]
-            fields = self._fields(first["x"], sweep.layout)
-            if sweep.paired:
-                there = self._fields(first["x_to"], sweep.layout)
-                fields |= {f"{name}_to": jet for name, jet in there.items()}
+            fields = self._both(batch[sweep.conditions[0]], sweep.layout, sweep.paired)
             for name in sweep.conditions:
                 rows[name] = self._rows(name, fields, batch[name])
         return {name: rows[name] for name in self.conditions}
 
     def _rows(self, name: str, fields: Mapping[str, Jet], tensors: Batch) -> Tensor:
-        condition = self.conditions[name]
-        given = {**self.unknowns, **tensors}
+        condition = self.problem.conditions[name]
+        given = {**tensors, **self.unknowns}  # a constant may be called "weight"
         arguments = self.problem.demands[name].arguments(fields, tensors["x"], given)
-        rows = _stack(condition.residual(**arguments), len(tensors["x"]))
+        rows = stack_rows(condition.residual(**arguments), len(tensors["x"]))
         if not condition.integral:
             return rows
         return (tensors["weight"] * rows).sum().reshape(1) / condition.normalization
+
+    def _both(self, batch: Batch, layout: Layout, paired: bool) -> dict[str, Jet]:
+        """Fields at the points and, under names with a suffix, at their partners."""
+        fields = self._fields(batch["x"], layout)
+        if paired:
+            there = self._fields(batch["x_to"], layout)
+            fields |= {f"{name}_to": jet for name, jet in there.items()}
+        return fields
 
     def _fields(self, x: Tensor, layout: Layout) -> dict[str, Jet]:
         """Every field's jet, from one sweep of the network."""
@@ -116,29 +114,28 @@ class Residuals(nn.Module):
         """Rows at any number of points within bounded memory, without a graph.
 
         Args:
-            points: Points of the wanted conditions.
+            points: Points of the wanted conditions, imposed ones too.
 
         Returns:
             Rows by condition, as :meth:`forward`.
-        """
-        sizes = {n: self.chunk_size(self.problem.demands[n].layout) for n in points}
-        rows: dict[str, Tensor] = {}
-        for sweep in self.sweeps:
-            for name in (n for n in sweep.conditions if n in points):
-                rows[name] = self._one_in_chunks(name, sweep, points[name], sizes[name])
-        return rows
 
-    def _one_in_chunks(self, name: str, sweep: _Sweep, points: Points, size: int) -> Tensor:
-        condition = self.conditions[name]
-        pieces = []
-        for start in range(0, len(points), size):
-            part = points.select(slice(start, start + size))
-            tensors_ = tensors(condition, part, like=next(self.model.parameters()))
-            fields = self._fields(tensors_["x"], sweep.layout)
-            if sweep.paired:
-                there = self._fields(tensors_["x_to"], sweep.layout)
-                fields |= {f"{n}_to": jet for n, jet in there.items()}
-            pieces.append(self._rows(name, fields, tensors_))
+        Raises:
+            ValueError: There is no condition of a name.
+        """
+        if unknown := set(points) - set(self.problem.conditions):
+            raise ValueError(
+                f"Problem {self.problem.name!r} has no conditions {sorted(unknown)}; it has "
+                f"{list(self.problem.conditions)}."
+            )
+        return {name: self._one_in_chunks(name, p) for name, p in points.items()}
+
+    def _one_in_chunks(self, name: str, points: Points) -> Tensor:
+        condition, layout = self.problem.conditions[name], self.problem.demands[name].layout
+        like = next(self.model.parameters())
+        size, pieces = self.chunk_size(layout), []
+        for start in range(0, max(len(points), 1), size):
+            batch = tensors(condition, points.select(slice(start, start + size)), like)
+            pieces.append(self._rows(name, self._both(batch, layout, condition.paired), batch))
         return torch.stack(pieces).sum(0) if condition.integral else torch.cat(pieces)
 
     @torch.no_grad()
@@ -156,7 +153,7 @@ class Residuals(nn.Module):
         pieces, given = [], dict(self.unknowns.items())
         for part in x.split(self.chunk_size(demand.layout)):
             arguments = demand.arguments(self._fields(part, demand.layout), part, given)
-            pieces.append(_stack(function(**arguments), len(part)))
+            pieces.append(stack_rows(function(**arguments), len(part)))
         return torch.cat(pieces)
 
     @property
@@ -196,29 +193,18 @@ def tensors(condition: Condition, points: Points, like: Tensor) -> Batch:
 
 
 def _sweeps(conditions: Mapping[str, Condition], demands: Mapping[str, Demand]) -> Iterator[_Sweep]:
-    """Conditions grouped by region; pairs stay alone, for their partners' sake."""
+    """Conditions grouped by region.
+
+    Pairs stay alone, for their partners' sake; integrals too, because each process needs all of
+    their points and only a share of the others'.
+    """
     groups: dict[object, list[str]] = {}
     for name, condition in conditions.items():
-        key = (name,) if condition.to is not None else condition.on
-        groups.setdefault(key, []).append(name)
+        alone = condition.paired or condition.integral
+        groups.setdefault((name,) if alone else condition.on, []).append(name)
     for names in groups.values():
         layout = Layout.union(*(demands[n].layout for n in names))
-        yield _Sweep(tuple(names), layout, conditions[names[0]].to is not None)
-
-
-def _stack(rows: object, n: int) -> Tensor:
-    """Rows as one tensor; shapes were checked when the problem was built."""
-    if isinstance(rows, tuple | list | Vector):
-        return torch.stack([_stack(r, n) for r in rows], dim=-1)
-    if isinstance(rows, Field):
-        rows = rows.value  # it is differentiated in another row
-    found = tuple(rows.shape) if isinstance(rows, Tensor) else type(rows).__name__
-    if not isinstance(rows, Tensor) or found != (n,):
-        raise ValueError(
-            f"A residual returned {found}; return one number for each point, shape ({n},), or a "
-            "tuple of such rows. A column (n, 1) becomes a row by r[:, 0]."
-        )
-    return rows
+        yield _Sweep(tuple(names), layout, conditions[names[0]].paired)
 
 
 def _component(jet: Jet, start: int, stop: int, shape: tuple[int, ...]) -> Jet:
@@ -226,9 +212,19 @@ def _component(jet: Jet, start: int, stop: int, shape: tuple[int, ...]) -> Jet:
     return part if len(shape) == 1 else part.reshape(*part.shape[:-1], *shape)
 
 
-def _like(model: nn.Module, value: float) -> Tensor:
+def _constants(problem: Problem, model: nn.Module) -> nn.ParameterDict:
+    """The unknown constants at their start values."""
     like = next(model.parameters())
-    return torch.tensor(value, dtype=like.dtype, device=like.device)
+    constants = nn.ParameterDict()
+    for name, unknown in problem.unknowns.items():
+        assert isinstance(unknown, Unknown)
+        if hasattr(constants, name):
+            raise ValueError(
+                f"The unknown {name!r} of problem {problem.name!r} has a name that torch needs for "
+                "itself; rename it."
+            )
+        constants[name] = nn.Parameter(like.new_tensor(unknown.start))
+    return constants
 
 
 def _check_model(problem: Problem, model: nn.Module) -> None:

@@ -11,6 +11,7 @@ from pdenet.conditions.integral import Integral
 from pdenet.conditions.interface import Interface
 from pdenet.conditions.periodic import Periodic
 from pdenet.conditions.robin import Neumann, Robin
+from pdenet.conditions.rows import stack_rows
 from pdenet.conditions.values import Value, evaluate, prescribed_values, with_signature
 
 __all__ = [
@@ -26,5 +27,6 @@ __all__ = [
     "Value",
     "evaluate",
     "prescribed_values",
+    "stack_rows",
     "with_signature",
 ]

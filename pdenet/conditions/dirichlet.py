@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
-from pdenet.conditions.base import Condition, require_values
-from pdenet.conditions.values import Value, argument_names, differences, with_signature
+from pdenet.conditions.base import Condition, require_region, require_values
+from pdenet.conditions.values import Value, argument_names, checked, differences, with_signature
 from pdenet.geometry import Region
 from pdenet.jets import Vector
 
@@ -19,13 +20,18 @@ class Dirichlet(Condition):
         hard: True imposes them exactly by the network's form, or refuses; False trains them; None
             imposes them where the geometry allows.
         values: By field, a number or a function of coordinates; a tuple of these for a vector.
+
+    Raises:
+        ValueError: No field is named, or a value is neither number nor function of coordinates.
     """
 
     def __init__(self, on: Region, hard: bool | None = None, **values: Value) -> None:
         require_values(self, values)
+        require_region(self, on)
+        values = {n: checked(f"Dirichlet({n}=...)", v, on) for n, v in values.items()}
         super().__init__(_difference(values), on)
-        self.values = values
-        self.hard = hard
+        frozen = MappingProxyType(values)
+        self._set(values=frozen, prescribed=frozen, hard=hard)
 
 
 class Initial(Condition):
@@ -38,8 +44,11 @@ class Initial(Condition):
         values: By field, a number or a function of the coordinates.
 
     Raises:
-        ValueError: A rate is given for a field without a value.
+        ValueError: A rate is given for a field without a value, a value is neither number nor
+            function of coordinates, or ``on`` is not at one time.
     """
+
+    rate: Mapping[str, Value]
 
     def __init__(
         self,
@@ -49,18 +58,40 @@ class Initial(Condition):
         **values: Value,
     ) -> None:
         require_values(self, values)
-        self.rate = dict(rate or {})
-        if not self.rate.keys() <= values.keys():
+        require_region(self, on)
+        first, last = on.bounds.get("t", (0.0, 1.0))
+        if first != last:
             raise ValueError(
-                f"Initial(rate=...) names {sorted(self.rate)}, but values are given for "
+                f"Initial(on=...) got {on.label!r}, which is not at one time; give "
+                "domain.initial. Values on other parts are Dirichlet(u=..., on=...)."
+            )
+        rates = dict(rate or {})
+        if not rates.keys() <= values.keys():
+            raise ValueError(
+                f"Initial(rate=...) names {sorted(rates)}, but values are given for "
                 f"{sorted(values)}; a rate needs its field's value too."
             )
-        super().__init__(_difference(values, self.rate), on)
-        self.values = values
-        self.hard = hard
+        values = {n: checked(f"Initial({n}=...)", v, on) for n, v in values.items()}
+        rates = {n: checked(f"Initial(rate={n}: ...)", v, on) for n, v in rates.items()}
+        super().__init__(_difference(values, rates), on)
+        self._set(
+            values=MappingProxyType(values),
+            rate=MappingProxyType(rates),
+            prescribed=MappingProxyType({**values, **{f"{n}.t": v for n, v in rates.items()}}),
+            hard=hard,
+        )
 
     def at_time(self, start: float, end: float, values: Mapping[str, Value] | None) -> Condition:
-        """The start of another window; ``values`` hold ``u`` and, for a rate, ``u.t``."""
+        """The start of another window.
+
+        Args:
+            start: First time.
+            end: Last time.
+            values: Replace the start values by field ``u`` and, for a rate, by ``u.t``.
+
+        Returns:
+            The condition.
+        """
         on = self.on.at_time(start, end)
         if values is None:
             return Initial(on, self.hard, self.rate, **self.values)
@@ -80,9 +111,7 @@ def _difference(
         ]
         return tuple(rows)
 
-    return with_signature(
-        residual, argument_names(list(values), [*values.values(), *rates.values()])
-    )
+    return with_signature(residual, argument_names(values, [*values.values(), *rates.values()]))
 
 
 def _rate(u: Any) -> Any:
