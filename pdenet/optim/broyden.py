@@ -112,15 +112,14 @@ class FactoredInverse:
     """Dense inverse Hessian :math:`H = Z Z^T` of n unknowns; n squared numbers.
 
     Args:
-        n: Number of unknowns.
+        like: Flat parameters, shape (n,), whose device and dtype are used.
         update: Rule of the family.
-        like: Tensor whose device and dtype are used.
     """
 
-    def __init__(self, n: int, update: Update, like: Tensor) -> None:
-        self.n = n
+    def __init__(self, like: Tensor, update: Update) -> None:
+        self.n = len(like)
         self.rule: Update = update
-        self.factor = torch.eye(n, dtype=like.dtype, device=like.device)
+        self.factor = torch.eye(self.n, dtype=like.dtype, device=like.device)
         self.identity = True
         self._next: dict[str, Tensor] = {}
 
@@ -183,9 +182,8 @@ class FactoredInverse:
         z_eta, z_p = (self.factor @ torch.stack((eta, p), dim=1)).unbind(1)
         basis = torch.stack((plane.e1, plane.e2), dim=1)
         moved = torch.stack((z_eta / plane.eta, (s - plane.along * z_eta) / plane.across), dim=1)
-        change = plane.root(theta, tau, like=s) - beta * torch.eye(
-            2, dtype=s.dtype, device=s.device
-        )
+        change = plane.root(theta, tau, like=s)
+        change.diagonal().sub_(beta)
         left = moved @ change
         self.factor.addmm_(left, basis.T, beta=beta)
         # The next direction, from vectors at hand: a fresh product would read Z twice more.

@@ -16,18 +16,17 @@ class LimitedMemoryInverse:
     last step.
 
     Args:
-        n: Number of unknowns.
+        like: Flat parameters, shape (n,), whose device and dtype are used.
         memory: Number of steps that are remembered.
-        like: Tensor whose device and dtype are used.
 
     Reference:
         Nocedal, Math. Comp. 35 (1980); Liu and Nocedal, Math. Program. 45 (1989).
     """
 
-    def __init__(self, n: int, memory: int, like: Tensor) -> None:
+    def __init__(self, like: Tensor, memory: int) -> None:
         self.memory = memory
-        self.steps = like.new_zeros(0, n)
-        self.changes = like.new_zeros(0, n)
+        self.steps = like.new_zeros(0, len(like))
+        self.changes = like.new_zeros(0, len(like))
         self.learned = 0  # steps ever stored; the next one goes to row ``learned % memory``
         self._last: tuple[Tensor, Tensor] | None = None  # gradient and its direction
 

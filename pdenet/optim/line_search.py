@@ -53,13 +53,13 @@ class Wolfe:
 
     c1: float = 1e-4
     c2: float = 0.9
-    evaluations: int = 25
+    evaluations: int = 20
 
     def __post_init__(self) -> None:
         if not (0 < self.c1 < 0.5 and self.c1 < self.c2 < 1 and self.evaluations >= 1):
             raise ValueError(
                 f"Wolfe(c1={self.c1}, c2={self.c2}, evaluations={self.evaluations}): expected "
-                "0 < c1 < 1/2, c1 < c2 < 1 and at least one evaluation; usual are 1e-4, 0.9, 25."
+                "0 < c1 < 1/2, c1 < c2 < 1 and at least one evaluation; usual are 1e-4, 0.9, 20."
             )
 
     def search(self, phi: Callable[[float], Trial], start: Trial, step: float) -> Trial | None:
@@ -96,7 +96,7 @@ class _Search:
             return False
         if trial.value <= f + c1 * trial.step * slope:
             return True
-        return trial.value <= f + self.noise and trial.slope <= (2 * c1 - 1) * slope
+        return abs(trial.value - f) <= self.noise and trial.slope <= (2 * c1 - 1) * slope
 
     def flat(self, trial: Trial) -> bool:
         return abs(trial.slope) <= -self.rule.c2 * self.start.slope

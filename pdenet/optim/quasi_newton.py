@@ -13,8 +13,7 @@ from torch.optim import Optimizer
 
 from pdenet.optim.errors import NonFiniteError
 from pdenet.optim.line_search import Trial, Wolfe
-
-Closure = Callable[[], Any]
+from pdenet.optim.objective import Closure, Objective
 
 
 class InverseHessian(Protocol):
@@ -52,8 +51,9 @@ class Stopping:
 
     Args:
         gradient: Converged when no entry of the loss's gradient is larger.
-        progress: No progress when ``patience`` iterations lower the loss by a smaller share.
-        patience: Those iterations.
+        progress: No progress when ``patience`` evaluations lower the loss by a smaller share.
+        patience: Those evaluations. Not iterations: at the floor of round-off a search uses up all
+            evaluations that it may.
 
     Raises:
         ValueError: A number is negative or patience is below 1.
@@ -61,7 +61,7 @@ class Stopping:
 
     gradient: float = 1e-14
     progress: float = 1e-6
-    patience: int = 200
+    patience: int = 100
 
     def __post_init__(self) -> None:
         if not (0 <= self.gradient < math.inf and 0 <= self.progress < 1 and self.patience >= 1):
@@ -82,7 +82,7 @@ class QuasiNewton(Optimizer):
 
     Args:
         parameters: What is trained; one group.
-        inverse: Makes the inverse Hessian for a flat gradient.
+        inverse: Makes the inverse Hessian, for flat parameters.
         iterations: Iterations in one call of :meth:`step`.
         log_loss: Minimize the logarithm of the loss, which must be positive. Same minimizers; the
             line search sees shares of the loss instead of differences.
@@ -91,15 +91,14 @@ class QuasiNewton(Optimizer):
 
     Attributes:
         stop_reason: Why the last step ended early, or None.
-        evaluations: Number of closure calls so far.
 
     Raises:
-        ValueError: No parameters, several groups, complex ones, or ``iterations`` below 1.
+        ValueError: Several groups, complex parameters, or ``iterations`` below 1.
 
     Example:
         >>> from pdenet.optim import FactoredInverse
         >>> x = nn.Parameter(torch.tensor([3.0, -2.0]))
-        >>> optimizer = QuasiNewton([x], lambda g: FactoredInverse(len(g), "ssbroyden2", g))
+        >>> optimizer = QuasiNewton([x], lambda like: FactoredInverse(like, "ssbroyden2"))
         >>> def closure():
         ...     optimizer.zero_grad()
         ...     loss = 0.5 * (x[0] ** 2 + 10 * x[1] ** 2)
@@ -122,29 +121,33 @@ class QuasiNewton(Optimizer):
         stopping: Stopping | None = None,
     ) -> None:
         super().__init__(parameters, {})
-        if len(self.param_groups) != 1 or any(p.is_complex() for p in self._params):
+        if len(self.param_groups) != 1 or iterations < 1:
             raise ValueError(
-                "A quasi-Newton optimizer takes one group of real parameters; pass "
-                "model.parameters()."
+                f"A quasi-Newton optimizer takes one group of parameters, not "
+                f"{len(self.param_groups)}, and at least one iteration a step, not {iterations}."
             )
-        if iterations < 1:
-            raise ValueError(f"iterations={iterations} must be at least 1.")
-        self.iterations, self.log_loss = iterations, log_loss
+        self.objective = Objective(self.param_groups[0]["params"], log_loss)
+        self.iterations = iterations
         self.wolfe, self.stopping = wolfe or Wolfe(), stopping or Stopping()
-        self.inverse = inverse(self._flat(self._params))
+        self.inverse = inverse(self.objective.position())
         self.stop_reason: str | None = None
-        self.evaluations = 0
-        self._here: Trial | None = None  # the current point's value and gradient
-        self._x: Tensor | None = None  # its parameters
-        self._reference, self._since = math.inf, 0  # what progress is measured from
+        self._x: Tensor | None = None  # parameters that the rest belongs to
+        self._here: Trial | None = None  # value and gradient there
+        self._before = math.inf  # value one iteration earlier
+        self._reference, self._since = math.inf, 0  # loss and evaluations when last looked at
 
     @property
-    def _params(self) -> list[nn.Parameter]:
-        return self.param_groups[0]["params"]
+    def evaluations(self) -> int:
+        """Number of closure calls so far."""
+        return self.objective.evaluations
 
     def objective_changed(self) -> None:
-        """Points or weights changed: loss and gradient are evaluated anew, curvature is kept."""
-        self._here, self._reference, self._since = None, math.inf, 0
+        """Points or weights changed: the loss is evaluated anew, what is known of curvature stays.
+
+        The inverse Hessian is positive definite by its form, so it remains a good start.
+        """
+        self._here, self._before = None, math.inf
+        self._reference, self._since = math.inf, 0
 
     def step(self, closure: Closure) -> float:  # type: ignore[override]
         """Takes up to ``iterations`` iterations.
@@ -162,37 +165,59 @@ class QuasiNewton(Optimizer):
         """
         self.stop_reason = None
         before = self.evaluations
-        self._arrive(closure)
+        here = self._arrive(closure)
         for _ in range(self.iterations):
-            self._iterate(closure)
+            here = self._iterate(closure, here)
             if self.stop_reason is not None:
                 break
         if self.evaluations == before:
-            closure()  # trainers count on one call a step
-        assert self._here is not None
-        return self._loss(self._here.value)
+            self.objective.evaluate(closure)  # trainers count on one call a step
+        return self.objective.loss(here.value)
 
     # -- one iteration ---------------------------------------------------------------------
 
-    def _iterate(self, closure: Closure) -> None:
-        here, x = self._here, self._x
-        assert here is not None
+    def _arrive(self, closure: Closure) -> Trial:
+        """Value and gradient at the parameters as they are, evaluated only if not known.
+
+        Returns:
+            Both, as a trial of step 0.
+
+        Raises:
+            NonFiniteError: They are not finite.
+        """
+        x = self.objective.position()
+        if self._x is None or not torch.equal(x, self._x):
+            self.objective_changed()
+        self._x = x
+        if self._here is None:
+            self._here = _at_rest(*self.objective.evaluate(closure))
+        here = self._here
+        if not (here.value < math.inf and bool(here.gradient.isfinite().all())):
+            self._here = None
+            what = "The gradient" if math.isfinite(here.value) else "The loss"
+            raise NonFiniteError(f"{what} at the start of a quasi-Newton step")
+        return here
+
+    def _iterate(self, closure: Closure, here: Trial) -> Trial:
+        x = self._x
         assert x is not None
-        if (reason := self._converged(here)) is not None:
-            self.stop_reason = reason
-            return
+        largest = self.objective.largest_slope(here.value, here.gradient)
+        if largest <= self.stopping.gradient:
+            self.stop_reason = f"converged: largest entry of the gradient is {largest:.1e}"
+            return here
         found = self._search(closure, here, x)
         if found is None and not self.inverse.identity:
             self.inverse.reset()
             found = self._search(closure, here, x)
         if found is None:
-            self._place(x)
+            self._x = self.objective.place(x)
             self.stop_reason = "no progress: no lower loss along the steepest descent"
-            return
-        self._x = self._place(x + found.step * self.inverse.direction(here.gradient))
+            return here
+        self._x = self.objective.place(x + found.step * self.inverse.direction(here.gradient))
         self.inverse.update(found.step, here.gradient, found.gradient)
-        self._here = Trial(0.0, found.value, -math.inf, found.gradient)
-        self._watch_progress()
+        self._before, self._here = here.value, _at_rest(found.value, found.gradient)
+        self._watch_progress(self.objective.loss(found.value))
+        return self._here
 
     def _search(self, closure: Closure, here: Trial, x: Tensor) -> Trial | None:
         direction = self.inverse.direction(here.gradient)
@@ -201,98 +226,41 @@ class QuasiNewton(Optimizer):
             return None
 
         def phi(step: float) -> Trial:
-            self._place(x + step * direction)
-            value, gradient = self._evaluate(closure)
+            self.objective.place(x + step * direction)
+            value, gradient = self.objective.evaluate(closure)
             return Trial(step, value, float(gradient @ direction), gradient)
 
-        return self.wolfe.search(
-            phi, Trial(0.0, here.value, slope, here.gradient), self._first(here)
-        )
+        start = Trial(0.0, here.value, slope, here.gradient)
+        return self.wolfe.search(phi, start, self._first_step(start))
 
-    def _first(self, here: Trial) -> float:
-        # The identity knows no scale: start with a step of length at most 1 in the sum norm.
-        return min(1.0, 1 / float(here.gradient.abs().sum())) if self.inverse.identity else 1.0
+    def _first_step(self, start: Trial) -> float:
+        """Step to try first: where a parabola with the last decrease has its minimum, at most 1.
 
-    def _converged(self, here: Trial) -> str | None:
-        largest = float(here.gradient.abs().max())
-        if self.log_loss:
-            largest *= math.exp(here.value)
-        if largest <= self.stopping.gradient or here.value == -math.inf:
-            return f"converged: largest entry of the gradient is {largest:.1e}"
-        return None
-
-    def _watch_progress(self) -> None:
-        assert self._here is not None
-        loss = self._loss(self._here.value)
-        if self._reference == math.inf:
-            self._reference = loss
-        self._since += 1
-        if self._since < self.stopping.patience:
-            return
-        if self._reference - loss < self.stopping.progress * abs(self._reference):
-            self.stop_reason = (
-                f"no progress: {self._since} iterations lowered the loss by less than a share of "
-                f"{self.stopping.progress:.0e}"
-            )
-        self._reference, self._since = loss, 0
-
-    # -- parameters, loss and gradient -------------------------------------------------------
-
-    def _arrive(self, closure: Closure) -> None:
-        """Makes sure that value and gradient belong to the parameters as they are.
-
-        Raises:
-            NonFiniteError: They are not finite.
-        """
-        x = self._flat(self._params)
-        moved = self._x is None or not torch.equal(x, self._x)
-        self._x = x
-        if self._here is None or moved:
-            value, gradient = self._evaluate(closure)
-            self._here = Trial(0.0, value, -math.inf, gradient)
-        if not (self._here.value < math.inf and bool(self._here.gradient.isfinite().all())):
-            what = "The gradient" if math.isfinite(self._here.value) else "The loss"
-            self._here = None
-            raise NonFiniteError(f"{what} at the start of a quasi-Newton step")
-
-    def _evaluate(self, closure: Closure) -> tuple[float, Tensor]:
-        """Value of what is minimized, and its gradient, at the parameters as they are.
+        Self-scaled directions are often too long. Trying 1 always took 1.7 evaluations an iteration
+        in trials, this takes 1.03, with as much decrease an iteration.
 
         Returns:
-            The value, and the gradient as a flat tensor.
-
-        Raises:
-            ValueError: A loss whose logarithm is wanted is negative.
+            A positive step length.
         """
-        with torch.enable_grad():
-            loss = closure()
-        loss = float(loss.detach()) if isinstance(loss, Tensor) else float(loss)
-        self.evaluations += 1
-        grads = [p.grad if p.grad is not None else torch.zeros_like(p) for p in self._params]
-        gradient = self._flat(grads)
-        if not self.log_loss or not math.isfinite(loss):
-            return loss, gradient
-        if loss < 0:
-            raise ValueError(
-                f"log_loss=True needs a positive loss, but it is {loss}; switch it off."
+        if self.inverse.identity:
+            # The identity knows no scale: a step of length at most 1 in the sum norm.
+            return min(1.0, 1 / float(start.gradient.abs().sum()))
+        step = 2.02 * (self._before - start.value) / -start.slope
+        return min(1.0, step) if step > 0 else 1.0
+
+    def _watch_progress(self, loss: float) -> None:
+        if self._reference == math.inf:
+            self._reference, self._since = loss, self.evaluations
+        used = self.evaluations - self._since
+        if used < self.stopping.patience:
+            return
+        share = self.stopping.progress
+        if self._reference - loss < share * abs(self._reference):
+            self.stop_reason = (
+                f"no progress: {used} evaluations lowered the loss by less than a share of "
+                f"{share:.0e}"
             )
-        return (math.log(loss), gradient / loss) if loss > 0 else (-math.inf, gradient)
-
-    def _loss(self, value: float) -> float:
-        return math.exp(value) if self.log_loss else value
-
-    @staticmethod
-    def _flat(tensors: Iterable[Tensor]) -> Tensor:
-        return torch.cat([t.detach().reshape(-1).to(torch.float64) for t in tensors])
-
-    @torch.no_grad()
-    def _place(self, x: Tensor) -> Tensor:
-        """Writes flat values into the parameters; returns them as the parameters hold them."""
-        pieces = x.split([p.numel() for p in self._params])
-        for parameter, piece in zip(self._params, pieces, strict=True):
-            parameter.copy_(piece.view_as(parameter))
-        same = all(p.dtype == torch.float64 for p in self._params)
-        return x if same else self._flat(self._params)
+        self._reference, self._since = loss, self.evaluations
 
     # -- checkpoints ---------------------------------------------------------------------------
 
@@ -304,6 +272,7 @@ class QuasiNewton(Optimizer):
             "x": self._x,
             "value": None if here is None else here.value,
             "gradient": None if here is None else here.gradient,
+            "before": self._before,
             "reference": self._reference,
             "since": self._since,
             "evaluations": self.evaluations,
@@ -323,18 +292,25 @@ class QuasiNewton(Optimizer):
         # The base class would cast float64 to the parameters' precision.
         super().load_state_dict(state_dict | {"state": {}})
         mine = state_dict["state"][0]
-        like = self._flat(self._params)
-        if mine["x"] is not None and mine["x"].shape != like.shape:
+        like = self.objective.position()
+        x, gradient = (
+            None if mine[name] is None else mine[name].to(like, copy=True)
+            for name in ("x", "gradient")
+        )
+        if x is not None and x.shape != like.shape:
             raise ValueError(
-                f"The optimizer's state has {mine['x'].numel()} parameters, the model has "
-                f"{like.numel()}; resume with the network that was saved."
+                f"The optimizer's state has {x.numel()} parameters, the model has {like.numel()}; "
+                "resume with the network that was saved."
             )
-        self.inverse.load(dict(mine["inverse"]))
-        self._x = None if mine["x"] is None else mine["x"].to(like, copy=True)
-        if mine["gradient"] is None:
-            self._here = None
-        else:
-            gradient = mine["gradient"].to(like, copy=True)
-            self._here = Trial(0.0, mine["value"], -math.inf, gradient)
+        self.inverse.load(mine["inverse"])
+        self._x = x
+        self._here = None if gradient is None else _at_rest(mine["value"], gradient)
+        self._before = mine["before"]
         self._reference, self._since = mine["reference"], mine["since"]
-        self.evaluations, self.stop_reason = mine["evaluations"], mine["stop_reason"]
+        self.objective.evaluations = mine["evaluations"]
+        self.stop_reason = mine["stop_reason"]
+
+
+def _at_rest(value: float, gradient: Tensor) -> Trial:
+    """A point from which no direction is chosen yet."""
+    return Trial(0.0, value, math.nan, gradient)

@@ -91,7 +91,7 @@ class LBFGS(QuasiNewtonPhase):
 
     def inverse(self, like: Tensor) -> InverseHessian:
         """The last steps."""
-        return LimitedMemoryInverse(len(like), self.memory, like)
+        return LimitedMemoryInverse(like, self.memory)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,4 +144,4 @@ class Broyden(QuasiNewtonPhase):
                 f"{8 * len(like) ** 2 / 2**30:.0f} GiB; take lbfgs, a smaller network, or raise "
                 f"largest={self.largest}."
             )
-        return FactoredInverse(len(like), self.update, like)
+        return FactoredInverse(like, self.update)
