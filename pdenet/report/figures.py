@@ -8,7 +8,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from pdenet.record import Record
-from pdenet.report.lines import cloud_figures, curve_figures, cut_figures, slice_figures
+from pdenet.report.clouds import cloud_figures
+from pdenet.report.lines import curve_figures, cut_figures, slice_figures
 from pdenet.report.maps import flow_figures, map_figures, planes
 from pdenet.report.probe import Probe
 from pdenet.report.slices import Case, View, joined

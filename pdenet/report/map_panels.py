@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.tri import Triangulation
 
-from pdenet.report.mesh import LONGEST, Mesh
+from pdenet.report.domain_mesh import LONGEST
+from pdenet.report.mesh import Mesh
 from pdenet.report.probe import Array
 from pdenet.report.style import Draw, Scale, plain, say
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from matplotlib.figure import Figure
 
+from pdenet.report.domain_mesh import LONGEST, plane_mesh
 from pdenet.report.map_panels import aspect, flow_panel, map_panel
-from pdenet.report.mesh import LONGEST, Mesh, plane_mesh
-from pdenet.report.probe import Array, Probe, Sample, rms
+from pdenet.report.mesh import Mesh
+from pdenet.report.probe import Array, Probe, Sample, largest, rms
 from pdenet.report.slices import Case, joined
 from pdenet.report.style import (
     Draw,
@@ -178,7 +179,7 @@ def _errors(probe: Probe, views: Sequence[Plane]) -> list[list[Draw]]:
         known = [e for e in errors if e is not None]
         if len(known) == len(views):
             titles = [
-                joined(f"|{name} - reference|", v.label, f"max {number(_largest(e))}")
+                joined(f"|{name} - reference|", v.label, f"max {number(largest(e))}")
                 for v, e in zip(views, known, strict=True)
             ]
             rows.append(_row(probe, views, known, titles, log=True))
@@ -206,8 +207,3 @@ def _row(
         map_panel(view.mesh, v, title, scale, equal=spatial(probe, view.mesh))
         for view, v, title in zip(views, values, titles, strict=True)
     ]
-
-
-def _largest(values: Array) -> float:
-    finite = values[np.isfinite(values)]
-    return float(finite.max()) if len(finite) else float("nan")

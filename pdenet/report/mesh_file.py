@@ -8,7 +8,8 @@ from typing import Any
 import meshio
 import numpy as np
 
-from pdenet.report.mesh import Mesh, domain_mesh
+from pdenet.report.domain_mesh import domain_mesh
+from pdenet.report.mesh import Mesh
 from pdenet.report.probe import Array, Probe, Sample, to_array
 from pdenet.solution import Solution
 

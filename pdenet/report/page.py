@@ -76,7 +76,7 @@ def page(solution: Solution, images: Mapping[str, bytes]) -> str:
         _verdict(record),
         _section("Errors", _errors(record)),
         _section("Found constants", _constants(solution)),
-        _section("Without a reference", _pairs(indicator_rows(record.indicators))),
+        _section("Residuals and other indicators", _pairs(indicator_rows(record.indicators))),
         *(_figure(stem, data) for stem, data in images.items()),
         _section("What was chosen, and why", _list(record.chosen)),
         _section("Problem", _pairs(_problem_rows(solution))),
@@ -145,7 +145,7 @@ def _setting_rows(record: Record) -> list[tuple[str, str]]:
 
 
 def _run_rows(record: Record) -> list[tuple[str, str]]:
-    rows = [("parameters", f"{record.parameters:,}"), ("steps", f"{record.steps:,}")]
+    rows = [("trained parameters", f"{record.parameters:,}"), ("steps", f"{record.steps:,}")]
     rows += [(f"{name} time", _number(s, "{:.1f} s")) for name, s in record.seconds.items()]
     if record.effective_rank is not None:
         rows.append(("effective rank", _text(record.effective_rank)))

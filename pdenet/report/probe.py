@@ -236,6 +236,12 @@ def to_array(value: Tensor) -> Array:
     return value.detach().to("cpu", torch.float64).numpy()
 
 
+def largest(values: Array) -> float:
+    """Largest of the finite values; NaN where there are none."""
+    finite = values[np.isfinite(values)]
+    return float(finite.max()) if len(finite) else math.nan
+
+
 def rms(values: Array) -> float:
     """Root mean square of the finite values; NaN where there are none."""
     finite = values[np.isfinite(values)]

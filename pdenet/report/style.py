@@ -208,9 +208,7 @@ def save(figure: Figure, path: Path) -> Path:
     """
     with warnings.catch_warnings():
         # Names may use any alphabet; a box in the place of a letter is no reason to stop.
-        warnings.filterwarnings(
-            "ignore", message="Glyph .* missing from font", category=UserWarning
-        )
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         figure.savefig(path, dpi=DPI, facecolor="white")
     return path
 

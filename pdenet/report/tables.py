@@ -107,7 +107,7 @@ def summary_rows(record: Record) -> list[tuple[str, str]]:
     return [
         *rows,
         ("chosen", "\n".join(record.chosen)),
-        ("parameters", f"{record.parameters:,}"),
+        ("trained parameters", f"{record.parameters:,}"),
         ("steps", f"{record.steps:,}, stopped by {record.stopped_by}: {record.stop_reason}"),
         ("time", seconds),
     ]

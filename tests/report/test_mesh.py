@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pdenet.geometry import Ball, Box, Disk, Interval, Parameters, Polygon, Triangle
-from pdenet.report.mesh import Mesh, domain_mesh, levels, plane_mesh
+from pdenet.report.domain_mesh import domain_mesh, levels, plane_mesh
+from pdenet.report.mesh import Mesh
 
 
 def area(mesh: Mesh) -> float:
