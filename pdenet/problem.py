@@ -371,11 +371,13 @@ def _try(demand: Demand, x: Tensor, given: Mapping[str, Tensor]) -> None:
 
 def _field_shapes(fields: Any) -> dict[str, tuple[int, ...]]:
     if isinstance(fields, str):
-        return {fields: ()}
+        fields = (fields,)
+    names = list(fields)
+    if not names:
+        raise ValueError("A problem needs at least one field, such as fields='u'.")
+    if len(set(names)) < len(names):
+        raise ValueError(f"fields={names} names a field twice.")
     if not isinstance(fields, Mapping):
-        names = list(fields)
-        if len(set(names)) < len(names):
-            raise ValueError(f"fields={names} names a field twice.")
         return dict.fromkeys(names, ())
     shapes = {n: (s,) if isinstance(s, int) else tuple(s) for n, s in fields.items()}
     for name, shape in shapes.items():
@@ -384,8 +386,6 @@ def _field_shapes(fields: Any) -> dict[str, tuple[int, ...]]:
                 f"Field {name!r} has shape {shape}; use () for a scalar, 2 or (2,) for a vector, "
                 "(2, 2) for a tensor."
             )
-    if not shapes:
-        raise ValueError("A problem needs at least one field, such as fields='u'.")
     return shapes
 
 

@@ -109,7 +109,8 @@ class Field:
         if all(letter in coordinates for letter in name):
             return self.d(*name)
         function = getattr(torch.Tensor, name, None)
-        if callable(function):
+        # One letter, such as Tensor.t, means a coordinate that is not there.
+        if callable(function) and len(name) > 1:
             return partial(apply, function, name, self)
         raise AttributeError(_unknown_partial(name, coordinates))
 
