@@ -1,6 +1,6 @@
 """Regions that points are drawn from: shapes, their faces, products and combinations."""
 
-from pdenet.geometry.ball import Ball, Circle, Disk, Sphere
+from pdenet.geometry.ball import Ball, Disk
 from pdenet.geometry.base import Region
 from pdenet.geometry.box import Box, Interval, Parameters
 from pdenet.geometry.cloud import Point, PointCloud
@@ -9,6 +9,7 @@ from pdenet.geometry.ellipse import Ellipse
 from pdenet.geometry.points import Points
 from pdenet.geometry.polygon import Polygon, Triangle
 from pdenet.geometry.segments import Segment
+from pdenet.geometry.sphere import Circle, Sphere
 from pdenet.geometry.unit import METHODS
 
 __all__ = [

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from pdenet.geometry.base import Placed, Region
+from pdenet.geometry.clip import Sign, clip
 from pdenet.geometry.domain import Domain, peak
 from pdenet.geometry.formulas import Formula, join, negate
 from pdenet.geometry.motion import Motion
 from pdenet.geometry.overlaps import exact_measure
-from pdenet.geometry.parts import Sign, clip
 from pdenet.geometry.rfunctions import saturate
 from pdenet.geometry.union import Union
 from pdenet.geometry.unit import pick, unit_points

@@ -11,12 +11,13 @@ import torch
 from scipy.special import ellipe, ellipeinc
 from torch import Tensor
 
-from pdenet.geometry.ball import ball_rule, directions
+from pdenet.geometry.ball import ball_rule
 from pdenet.geometry.base import Placed, Region, Rule
 from pdenet.geometry.domain import Domain
 from pdenet.geometry.formulas import Formula, Inside
 from pdenet.geometry.motion import Motion
 from pdenet.geometry.names import check_names, check_number, check_positive, check_vector
+from pdenet.geometry.sphere import directions
 from pdenet.geometry.union import Union
 
 _TABLE = 4096

@@ -91,6 +91,13 @@ CASES = [
     Case("two-disks", Disk((0, 0), 1) | Disk((1, 0), 1), 2 * pi - LENS, 8 * pi / 3, 5e-3),
     Case("interval-gap", Interval(x=(0, 3)) - Interval(x=(1, 2)), 2, 4, 5e-3),
     Case("cube-ball", CUBE - Ball((0, 0, 0), 0.5), 8 - pi / 6, 24 + pi, 1e-2),
+    Case(
+        "cube-corner",
+        Box(x=(0, 1), y=(0, 1), z=(0, 1)) - Ball((0, 0, 0), 0.5),
+        1 - pi / 48,
+        6 - 3 * pi / 16 + pi / 8,
+        1e-2,
+    ),
     # Two unit balls, centres one apart: a lens of two caps of height 1/2.
     Case("balls", Ball((0, 0, 0), 1) & Ball((0, 0, 1), 1), 5 * pi / 12, 2 * pi, 1e-2),
     Case(

@@ -48,6 +48,13 @@ def test_bounds_of_a_turned_ellipse_touch_it():
         assert float(x[:, i].max()) == pytest.approx(high, abs=1e-8)
 
 
+def test_an_ellipse_turns_from_the_first_coordinate_to_the_second():
+    ellipse = Ellipse((0, 0), (3, 1), angle=0.6)
+    tip = torch.tensor([[math.cos(0.6), math.sin(0.6)]])
+    assert ellipse.contains(2.9 * tip).item()
+    assert not ellipse.contains(2.9 * tip * torch.tensor([1.0, -1.0])).item()
+
+
 def test_equal_shapes_are_equal():
     assert Disk((0, 0), 1) == Disk((0.0, 0.0), 1.0)
     assert Disk((0, 0), 1) != Disk((0, 0), 2)
