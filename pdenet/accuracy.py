@@ -77,7 +77,7 @@ def unknown_errors(residuals: Residuals) -> dict[str, FieldError]:
     for name, parameter in residuals.unknowns.items():
         unknown = residuals.problem.unknowns[name]
         if isinstance(unknown, Unknown) and unknown.exact is not None:
-            error = abs(float(parameter) - unknown.exact) / (abs(unknown.exact) or 1.0)
+            error = abs(float(parameter.detach()) - unknown.exact) / (abs(unknown.exact) or 1.0)
             errors[name] = FieldError(error, error)
     return errors
 

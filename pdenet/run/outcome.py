@@ -57,7 +57,7 @@ def outcome(run: Run, fits: Sequence[Fit], residuals: Residuals, earlier: Record
         stop_reason=last.stop_reason,
         reference=None if reference is None else reference.kind,
         errors=None if errors is None else {n: e.plain() for n, e in errors.items()},
-        unknowns={n: float(p) for n, p in residuals.unknowns.items()},
+        unknowns={n: float(p.detach()) for n, p in residuals.unknowns.items()},
         indicators=found,
         effective_rank=None,
         verdict=verdict,
