@@ -108,7 +108,9 @@ class Record:
         """Largest relative L2 error over the fields, or None without a reference."""
         if self.errors is None:
             return None
-        return max(e["relative_l2"] for e in self.errors.values())
+        # A number that was not finite is null in a record that was read back.
+        found = [e["relative_l2"] for e in self.errors.values()]
+        return None if None in found else max(found)
 
     def save(self, path: Path) -> None:
         """Writes the record as strict JSON; numbers that are not finite become null."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from dataclasses import dataclass, replace
@@ -17,8 +18,9 @@ from pdenet.solvers import Solver
 
 BLOCK = 50  # optimizer steps a Lightning batch: its overhead is paid once for all of them
 
-# Compilation takes 10 to 40 s cold and saves about half of each step after that.
-COMPILE_SECONDS = 240.0
+# Compilation takes 10 to 40 s cold and saves a third to a half of each step after that: a problem
+# that is still not solved after so many steps, with so much time allowed, will need many more.
+COMPILE_STEPS, COMPILE_SECONDS = 1500, 100.0
 
 
 @dataclass
@@ -75,15 +77,15 @@ class Run:
             seed=s.seed,
             dtype=s.dtype,
             block=BLOCK,
-            compiled=self.compiled(),
+            compile_after=self.compile_after(),
         )
 
-    def compiled(self) -> bool:
-        """Whether compilation pays: never by measuring, so that a resumed run does the same."""
+    def compile_after(self) -> int | None:
+        """Steps after which compilation pays; not by measuring, so that resuming does the same."""
         if self.settings.compile != "auto":
-            return self.settings.compile == "yes"
-        seconds = self.settings.max_seconds or 0.0
-        return seconds >= COMPILE_SECONDS and shutil.which("c++") is not None
+            return 0 if self.settings.compile == "yes" else None
+        long = (self.settings.max_seconds or math.inf) >= COMPILE_SECONDS
+        return COMPILE_STEPS if long and shutil.which("c++") is not None else None
 
     def trainer(self, measure: Measure) -> pl.Trainer:
         """A Trainer that is silent, has no end of its own but steps, and writes nothing."""

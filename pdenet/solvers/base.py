@@ -16,7 +16,7 @@ from pdenet.balancing import Balance, Static
 from pdenet.geometry import Points
 from pdenet.optim import OPTIMIZERS, NonFiniteError, Phase, objective_changed, stop_reason
 from pdenet.problem import Problem
-from pdenet.residuals import Residuals
+from pdenet.residuals import Batch, Residuals
 from pdenet.sampling import Sampler, UniformSampler
 from pdenet.solvers.distributed import distributed, mean_over_ranks, reduce
 from pdenet.solvers.drawing import Drawing
@@ -39,7 +39,8 @@ class Solver(pl.LightningModule, ABC):
         balance: Weights of the conditions.
         seed: Seed of the points.
         block: Optimizer steps a Lightning batch; callbacks see blocks.
-        compiled: Whether residual rows are compiled by ``torch.compile``.
+        compile_after: Steps after which residual rows are compiled by ``torch.compile``; None
+            never. By steps, not by the clock, so that a resumed run computes the same.
         steps_per_epoch: Batches that Lightning counts as an epoch.
 
     Raises:
@@ -55,7 +56,7 @@ class Solver(pl.LightningModule, ABC):
         balance: Balance | None = None,
         seed: int = 0,
         block: int = 1,
-        compiled: bool = False,
+        compile_after: int | None = None,
         steps_per_epoch: int = 1000,
     ) -> None:
         super().__init__()
@@ -76,7 +77,9 @@ class Solver(pl.LightningModule, ABC):
         regions = {n: c.on for n, c in residuals.conditions.items()}
         self.sampler.bind(regions, seed)
         self.balance.bind(regions, seed)
-        self._rows = torch.compile(residuals, fullgraph=True) if compiled else residuals
+        self.compile_after = compile_after
+        # The bound method, not the module: a compiled module would be saved a second time.
+        self._compiled = torch.compile(residuals.forward, fullgraph=True)
         self.drawing = Drawing(residuals, self.sampler)
         self._weights: dict[str, Tensor] = {}
         self._terms: dict[str, Tensor] = {}
@@ -253,7 +256,7 @@ class Solver(pl.LightningModule, ABC):
 
     def _loss(self) -> Tensor:
         self._draw()
-        rows = self._rows(self.drawing.batch)
+        rows = self._evaluate(self.drawing.batch)
         # Losses of one line search compare only under the same weights.
         if not (self.phase.fixed_points and self._weights):
             self._weights = self.balance.weigh(
@@ -266,6 +269,10 @@ class Solver(pl.LightningModule, ABC):
         if not (self.phase.fixed_points or torch.isfinite(loss)):
             self._refuse_non_finite()
         return loss
+
+    def _evaluate(self, batch: dict[str, Batch]) -> dict[str, Tensor]:
+        late = self.compile_after is not None and self.progress.step >= self.compile_after
+        return self._compiled(batch) if late else self.residuals(batch)
 
     def _draw(self) -> bool:
         """This step's points, free while they stay the same; whether they replaced others."""

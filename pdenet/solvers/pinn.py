@@ -26,7 +26,7 @@ class PINN(Solver):
         hard: Whether conditions may be imposed exactly; False trains them all.
         seed: Seed of the network's start and of the points.
         dtype: Precision of everything.
-        training: Arguments of :class:`Solver`: sampler, optimizer, balance, block, compiled.
+        training: Arguments of :class:`Solver`: sampler, optimizer, balance, block, compile_after.
 
     Raises:
         ValueError: An argument does not fit the problem.
