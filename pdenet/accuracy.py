@@ -23,6 +23,7 @@ FRESH_SEED = 7_919  # no sampler draws with it, so that fresh points are not tra
 # Residuals at fresh points that exceed those at training points by so much were not learned but
 # memorized: experiments on Burgers with fixed points show ratios of 100 with errors of 2e-2.
 OVERFIT_RATIO = 10.0
+ROUND_OFF = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +95,9 @@ def indicators(residuals: Residuals, training: Mapping[str, Points]) -> dict[str
         ``boundary``: the worst fresh misfit on lower-dimensional parts, imposed ones included.
     """
     fresh_points = {
-        name: c.on.sample(FRESH_POINTS if c.on.dimension else 1, seed=FRESH_SEED)
+        name: c.on.quadrature(FRESH_POINTS)
+        if c.integral
+        else c.on.sample(FRESH_POINTS, seed=FRESH_SEED)
         for name, c in residuals.problem.conditions.items()
     }
     everything = Residuals(residuals.problem, residuals.model)
@@ -105,7 +108,8 @@ def indicators(residuals: Residuals, training: Mapping[str, Points]) -> dict[str
     boundary = [
         fresh[n] for n, c in residuals.problem.conditions.items() if c.on.dimension < dimension
     ]
-    ratios = [fresh[n] / trained[n] for n in trained if trained[n] > 0]
+    # Below round-off there is nothing that could have been fitted.
+    ratios = [fresh[n] / trained[n] for n in trained if trained[n] > ROUND_OFF]
     return {
         "training": trained,
         "fresh": fresh,

@@ -29,6 +29,7 @@ class Drawing:
         self.points: dict[str, Points] = {}
         self.mine: dict[str, Points] = {}
         self.batch: dict[str, Batch] = {}
+        self._drawn: dict[str, Points] | None = None
         self._shares: dict[str, Tensor | float] = {}
 
     def at(self, step: int) -> bool:
@@ -43,9 +44,9 @@ class Drawing:
         if self.sampler.due(step):
             self.sampler.adapt(lambda name, p: self.residuals.in_chunks({name: p})[name], step)
         drawn = self.sampler.draw(step)
-        if all(self.points.get(name) is points for name, points in drawn.items()):
+        if drawn is self._drawn:
             return False
-        replaced, self.points = bool(self.points), drawn
+        replaced, self._drawn, self.points = self._drawn is not None, drawn, dict(drawn)
         for name, points in drawn.items():
             self._take(name, points)
         return replaced
@@ -67,6 +68,8 @@ class Drawing:
     def _take(self, name: str, points: Points) -> None:
         rank, world = rank_and_world()
         condition = self.residuals.conditions[name]
+        if condition.integral:  # few random points would make its one row a noisy number
+            points = self.points[name] = condition.on.quadrature(len(points))
         like = next(self.residuals.model.parameters())
         mine = points if condition.integral else points.shard(rank, world)
         self.mine[name], self.batch[name] = mine, tensors(condition, mine, like)

@@ -13,6 +13,7 @@ from pdenet.problem import Problem
 from pdenet.residuals import Residuals
 from pdenet.solvers.base import Solver
 from pdenet.solvers.hard import plan_hard_conditions
+from pdenet.solvers.scales import output_scales
 
 
 class PINN(Solver):
@@ -54,6 +55,9 @@ class PINN(Solver):
     ) -> None:
         owned = isinstance(network, nn.Module)
         plan = plan_hard_conditions(problem, embedding=not owned) if hard else None
+        imposed = () if plan is None else plan.imposed
+        # A user's own module returns fields as they are.
+        scales, means = ({}, {}) if owned else output_scales(problem, imposed)
         core = build_network(
             network,
             coordinates=problem.coordinates,
@@ -61,11 +65,12 @@ class PINN(Solver):
             bounds=problem.domain.bounds,
             periodic=None if plan is None else plan.periodic,
             separate=separate,
+            scale=scales,
+            mean=means,
             seed=None if owned else seed,
             dtype=dtype,
         )
         model = core if plan is None else plan.wrap(core)
-        imposed = () if plan is None else plan.imposed
         super().__init__(Residuals(problem, model, imposed), seed=seed, **training)
         self.plan = plan
 
