@@ -1,19 +1,19 @@
 """Solutions to compare with, each with a stated accuracy of its own."""
 
-from .base import Reference
-from .cavity import lid_driven_cavity_reference
-from .cole_hopf import cole_hopf
-from .data import File, file_reference
-from .elliptic import elliptic_reference
-from .exact import Exact
-from .finite_elements import FiniteElements
-from .periodic import (
+from pdenet.references.base import Reference
+from pdenet.references.cavity import lid_driven_cavity_reference
+from pdenet.references.cole_hopf import cole_hopf
+from pdenet.references.data import File, file_reference
+from pdenet.references.elliptic import elliptic_reference
+from pdenet.references.exact import Exact
+from pdenet.references.finite_elements import FiniteElements
+from pdenet.references.periodic import (
     allen_cahn_reference,
     korteweg_de_vries_reference,
     kuramoto_sivashinsky_reference,
     schrodinger_reference,
 )
-from .spectral import Spectral, spectral_reference
+from pdenet.references.spectral import Spectral, spectral_reference
 
 __all__ = [
     "Exact",

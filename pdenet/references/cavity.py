@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .cache import Arrays
-from .finite_elements import FiniteElements
+from pdenet.references.cache import Arrays
+from pdenet.references.finite_elements import FiniteElements
 
 if TYPE_CHECKING:
     from skfem import MeshTri

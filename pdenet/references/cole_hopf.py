@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .exact import Exact
+from pdenet.references.exact import Exact
 
 # Natural logarithms: what the quadrature may neglect against the peak of its integrand.
 _NEGLIGIBLE = 42.0

@@ -20,7 +20,7 @@ from scipy.interpolate import (
 from scipy.spatial import KDTree
 from torch import Tensor
 
-from .base import Kind, Reference, through_numpy
+from pdenet.references.base import Kind, Reference, through_numpy
 
 Method = Literal["interpolate", "points"]
 

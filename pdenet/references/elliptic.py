@@ -6,10 +6,9 @@ import numpy as np
 import torch
 
 from pdenet.geometry.simplepolygon import check_simple, triangulate
-
-from .cache import Arrays
-from .finite_elements import FiniteElements
-from .piecewise import Triangulation, evaluate, lattice
+from pdenet.references.cache import Arrays
+from pdenet.references.finite_elements import FiniteElements
+from pdenet.references.piecewise import Triangulation, evaluate, lattice
 
 Coefficient = float | Callable[[np.ndarray, np.ndarray], np.ndarray]
 

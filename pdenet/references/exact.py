@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from .base import Kind, Reference
+from pdenet.references.base import Kind, Reference
 
 
 @dataclass(frozen=True, eq=False, init=False)

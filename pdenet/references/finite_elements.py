@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor
 
-from .base import Kind, Reference, through_numpy
-from .cache import Arrays, cached
-from .piecewise import Triangulation, evaluate
+from pdenet.references.base import Kind, Reference, through_numpy
+from pdenet.references.cache import Arrays, cached
+from pdenet.references.piecewise import Triangulation, evaluate
 
 _SCHEME = "finite elements 1"  # part of every cache key: changes when stored numbers would
 

@@ -6,8 +6,9 @@ from math import ceil
 
 import numpy as np
 
+from pdenet.references.trajectory import Segment, Trajectory, trimmed
+
 from .etdrk4 import Etdrk4
-from .trajectory import Segment, Trajectory, trimmed
 
 Function = Callable[[np.ndarray], np.ndarray]
 

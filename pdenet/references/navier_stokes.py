@@ -10,8 +10,8 @@ from scipy.sparse.linalg import splu
 from skfem import Basis, BilinearForm, MeshTri
 from skfem.helpers import dot
 
-from .cache import Arrays
-from .triangles import ELEMENTS, mesh_arrays, node_values
+from pdenet.references.cache import Arrays
+from pdenet.references.triangles import ELEMENTS, mesh_arrays, node_values
 
 _ITERATIONS = 25
 _LOOSE, _TIGHT = 1e-2, 1e-11  # relative change: on the way, and at the last Reynolds number

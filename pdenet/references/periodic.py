@@ -4,7 +4,7 @@ from math import pi
 
 import numpy as np
 
-from .spectral import Spectral, spectral_reference
+from pdenet.references.spectral import Spectral, spectral_reference
 
 
 def allen_cahn_reference(

@@ -7,8 +7,8 @@ from scipy.sparse.linalg import splu
 from skfem import Basis, BilinearForm, LinearForm, MeshTri
 from skfem.helpers import dot
 
-from .cache import Arrays
-from .triangles import ELEMENTS, mesh_arrays, node_values
+from pdenet.references.cache import Arrays
+from pdenet.references.triangles import ELEMENTS, mesh_arrays, node_values
 
 
 @BilinearForm

@@ -9,10 +9,10 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor
 
-from .base import Kind, Reference, through_numpy
-from .cache import Arrays, cached
-from .fourier import Function, PeriodicEquation, Resolution
-from .trajectory import Trajectory
+from pdenet.references.base import Kind, Reference, through_numpy
+from pdenet.references.cache import Arrays, cached
+from pdenet.references.fourier import Function, PeriodicEquation, Resolution
+from pdenet.references.trajectory import Trajectory
 
 _SCHEME = "spectral 1"  # part of every cache key: changes when stored numbers would
 _REFINEMENTS = 3

@@ -3,8 +3,8 @@
 import numpy as np
 from skfem import Basis, ElementTriP1, ElementTriP2, ElementTriP3, ElementTriP4, MeshTri
 
-from .cache import Arrays
-from .piecewise import lattice
+from pdenet.references.cache import Arrays
+from pdenet.references.piecewise import lattice
 
 ELEMENTS = {1: ElementTriP1, 2: ElementTriP2, 3: ElementTriP3, 4: ElementTriP4}
 
