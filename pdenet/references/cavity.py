@@ -80,7 +80,7 @@ def lid_driven_cavity_reference(
 
 def _solve(reynolds: float, lid: Callable[[np.ndarray], np.ndarray], cells: int) -> Arrays:
     # scikit-fem takes a second to import, which only those who solve should wait for.
-    from .navier_stokes import navier_stokes
+    from pdenet.references.navier_stokes import navier_stokes
 
     def velocity(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.where(np.isclose(y, 1), lid(x), 0.0), np.zeros_like(x)

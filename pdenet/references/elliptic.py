@@ -104,7 +104,7 @@ def _solve(
     tolerance: float,
     field: str,
 ) -> Arrays:
-    from .poisson import polygon_mesh, quadratic_solution
+    from pdenet.references.poisson import polygon_mesh, quadratic_solution
 
     mesh = polygon_mesh(*polygon).refined(2)
     coarse, measured = quadratic_solution(mesh, functions), np.inf

@@ -6,9 +6,8 @@ from math import ceil
 
 import numpy as np
 
+from pdenet.references.etdrk4 import Etdrk4
 from pdenet.references.trajectory import Segment, Trajectory, trimmed
-
-from .etdrk4 import Etdrk4
 
 Function = Callable[[np.ndarray], np.ndarray]
 
