@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -21,7 +20,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh environment with the wheel; its dependencies are borrowed, ours is not among them."""
     folder = tmp_path_factory.mktemp("elsewhere")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / "env")], check=True)
@@ -32,7 +31,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     # A path in a .pth file is searched last, and .pth files found there (an editable pdenet) are
     # not run.
     (packages / "borrowed.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
-    yield folder
+    return folder
 
 
 def test_wheel_installs_one_name(wheel: Path) -> None:

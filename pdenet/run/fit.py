@@ -84,14 +84,9 @@ def fit(run: Run, checkpoint: dict[str, Any] | None = None) -> Fit:
         "evaluation": measure.seconds_measuring,
     }
     progress = solver.progress
-    return Fit(
-        solver,
-        saved,
-        measure.curve,
-        progress.stopped_by,
-        progress.stop_reason,
-        seconds,  # type: ignore[arg-type]
-    )
+    assert progress.stopped_by is not None
+    stopped = progress.stopped_by, progress.stop_reason
+    return Fit(solver, saved, measure.curve, *stopped, seconds)
 
 
 @contextmanager

@@ -71,9 +71,11 @@ def solve(
         >>> solution.record.stopped_by
         'max-steps'
     """
-    entry = None if isinstance(problem, Problem) else find(problem)
-    built = problem if entry is None else entry.build(**(parameters or {}))
-    name = built.name if entry is None else entry.spec
+    if isinstance(problem, Problem):
+        built, name = problem, problem.name
+    else:
+        entry = find(problem)
+        built, name = entry.build(**(parameters or {})), entry.spec
     given = dict(zip(PARTS, (solver, network, sampler, optimizer, balance), strict=True))
     parts = {kind: Part.parse(kind, value) for kind, value in given.items()}
     described = {kind: part.as_given() for kind, part in parts.items()}

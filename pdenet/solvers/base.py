@@ -16,6 +16,7 @@ from pdenet.balancing import Balance, Static
 from pdenet.geometry import Points
 from pdenet.optim import OPTIMIZERS, NonFiniteError, Phase, objective_changed, stop_reason
 from pdenet.problem import Problem
+from pdenet.record import StoppedBy
 from pdenet.residuals import Batch, Residuals
 from pdenet.sampling import Sampler, UniformSampler
 from pdenet.solvers.distributed import distributed, mean_over_ranks, reduce
@@ -181,7 +182,7 @@ class Solver(pl.LightningModule, ABC):
                 f"The checkpoint belongs to (problem, parameters, seed) = {theirs}, but this run "
                 f"solves {mine}; resume with the same problem, parameters and seed."
             )
-        self.progress = Progress(**{**saved["progress"], "stopped_by": "", "stop_reason": ""})
+        self.progress = Progress(**{**saved["progress"], "stopped_by": None, "stop_reason": ""})
         self._weights = {name: w.to(self.device) for name, w in saved["weights"].items()}
 
     # -- steps -------------------------------------------------------------------------------
@@ -227,14 +228,14 @@ class Solver(pl.LightningModule, ABC):
             return
         self.stop("converged" if reason.startswith("converged") else "no-progress", reason)
 
-    def stop(self, stopped_by: str, reason: str) -> None:
+    def stop(self, stopped_by: StoppedBy, reason: str) -> None:
         """Asks the trainer to end after this block."""
         self.note(stopped_by, reason)
         self.trainer.should_stop = True
 
-    def note(self, stopped_by: str, reason: str) -> None:
+    def note(self, stopped_by: StoppedBy, reason: str) -> None:
         """Keeps the first reason why training ended."""
-        if not self.progress.stopped_by:
+        if self.progress.stopped_by is None:
             self.progress.stopped_by, self.progress.stop_reason = stopped_by, reason
 
     def _step_schedule(self) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pdenet.record import StoppedBy
+
 
 @dataclass
 class Progress:
@@ -15,14 +17,14 @@ class Progress:
         step: Optimizer steps taken.
         phase: Index of the phase at work.
         phase_start: Step at which it began.
-        stopped_by: Why training ended, or empty.
+        stopped_by: Why training ended, or None.
         stop_reason: The same in words.
     """
 
     step: int = 0
     phase: int = 0
     phase_start: int = 0
-    stopped_by: str = ""
+    stopped_by: StoppedBy | None = None
     stop_reason: str = ""
 
 
