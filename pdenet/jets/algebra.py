@@ -48,6 +48,28 @@ def multiply(
     return tuple(parts)
 
 
+def multiply_transposed(layout: Layout, f: Parts, grads: Sequence[Tensor]) -> list[Tensor]:
+    """Transpose of the product with a series, as the gradient of :func:`multiply` needs it.
+
+    Args:
+        layout: Channels of the series.
+        f: The series.
+        grads: Gradient of the product, by channel.
+
+    Returns:
+        Gradient of the other factor, by channel.
+    """
+    f = with_derived(layout, f)
+    parts: list[Term] = [0.0] * len(layout.positions)
+    for c, row in enumerate(layout.products):
+        for count, a, b in row:
+            parts[b] = add(parts[b], scale(count, times(f[a], grads[c])))
+    for position, sum_ in enumerate(layout.derived, len(layout)):
+        for count, c in sum_:
+            parts[c] = add(parts[c], scale(count, parts[position]))
+    return [torch.as_tensor(part) for part in parts[: len(layout)]]
+
+
 def compose(layout: Layout, h: Parts, derivatives: Sequence[Term]) -> Parts:
     """Chain rule: sigma(h).
 
