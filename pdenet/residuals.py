@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from pdenet.conditions import Condition, stack_rows
 from pdenet.geometry import Points
 from pdenet.jets import Demand, Jet, Layout, propagate
+from pdenet.networks.dry_run import check_module
 from pdenet.problem import Problem, Unknown
 
 Batch = dict[str, Tensor]
@@ -228,15 +229,6 @@ def _constants(problem: Problem, model: nn.Module) -> nn.ParameterDict:
 
 
 def _check_model(problem: Problem, model: nn.Module) -> None:
-    like = next(model.parameters(), None)
-    if like is None:
+    if next(model.parameters(), None) is None:
         raise ValueError("The network has no parameters to train; give an nn.Module with some.")
-    x = problem.domain.sample(2, seed=0).to(dtype=like.dtype, device=like.device).x
-    with torch.no_grad():
-        shape = tuple(model(x).shape)
-    if shape != (2, problem.outputs):
-        raise ValueError(
-            f"The network maps (2, {x.shape[1]}) to {shape}, but problem {problem.name!r} has "
-            f"{problem.outputs} field components {dict(problem.shapes)}: expected "
-            f"(2, {problem.outputs}). Build it with outputs={problem.outputs}."
-        )
+    check_module(model, len(problem.coordinates), problem.outputs, problem.coordinates)

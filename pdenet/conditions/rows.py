@@ -26,7 +26,7 @@ def stack_rows(rows: object, n: int) -> Tensor:
             raise ValueError("A residual returned no rows; return what is to vanish.")
         parts = [stack_rows(r, n) for r in rows]
         # Tensors: components of components side by side.
-        return torch.cat([p.reshape(n, -1) for p in parts], dim=-1)
+        return torch.cat([p.unsqueeze(-1) if p.ndim == 1 else p for p in parts], dim=-1)
     if isinstance(rows, Field):
         rows = rows.value  # it is differentiated in another row
     if isinstance(rows, Tensor) and rows.shape == (n,) and rows.is_floating_point():
