@@ -1,7 +1,7 @@
 """Balances: how much each condition, and each of its points, counts in the loss."""
 
 from pdenet.balancing.attention import ResidualAttention
-from pdenet.balancing.base import Balance, GradientNorms, weighted_loss
+from pdenet.balancing.base import Balance, GradientNorms
 from pdenet.balancing.causal import Causal
 from pdenet.balancing.gradient_norm import GradientNorm
 from pdenet.balancing.product import Product
@@ -27,5 +27,4 @@ __all__ = [
     "ReLoBRaLo",
     "ResidualAttention",
     "Static",
-    "weighted_loss",
 ]

@@ -28,7 +28,7 @@ def alone(tensor: Tensor, operation: Literal["sum", "max"]) -> Tensor:
 class Balance(nn.Module, ABC):
     r"""Weights of the conditions in the loss.
 
-    .. math:: L = \tfrac12 \sum_c \operatorname{mean}_i w_{c,i}\, \operatorname{mean}_k r_{c,i,k}^2
+    .. math:: L = \tfrac12 \sum_c \operatorname{mean}_i w_{c,i} \sum_k r_{c,i,k}^2
 
     A weight is a number for a condition, or one for each of its points. No gradient flows through
     weights, and they never depend on weights given earlier for the same residuals. What a balance
@@ -122,11 +122,11 @@ class Balance(nn.Module, ABC):
         return step % self.every == 0
 
     def losses(self, residuals: Mapping[str, Tensor]) -> Tensor:
-        """Half the mean square of each condition's rows, shape (number of conditions,)."""
+        """Each condition's own part of the loss, shape (number of conditions,)."""
         if self.reduce is alone:
-            return torch.stack([0.5 * r.square().mean() for r in residuals.values()])
+            return torch.stack([0.5 / len(r) * r.square().sum() for r in residuals.values()])
         sums = torch.stack([0.5 * r.square().sum() for r in residuals.values()])
-        sizes = sums.new_tensor([r.numel() for r in residuals.values()])
+        sizes = sums.new_tensor([len(r) for r in residuals.values()])
         return self.reduce(sums, "sum") / self.reduce(sizes, "sum")
 
     def _constant(self, name: str, like: Tensor) -> Tensor:
@@ -149,26 +149,3 @@ class Balance(nn.Module, ABC):
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Takes back what :meth:`get_extra_state` gave."""
         self.memory = dict(state)
-
-
-def weighted_loss(residuals: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> Tensor:
-    r"""The loss :math:`\tfrac12 \sum_c \operatorname{mean}_i w_{c,i} \operatorname{mean}_k r^2`.
-
-    Args:
-        residuals: Rows of each condition, shape (n,) or (n, k).
-        weights: Weights of each condition, shape () or (n,).
-
-    Returns:
-        Scalar.
-
-    Example:
-        >>> r = {"a": torch.tensor([1.0, 3.0]), "b": torch.tensor([[2.0, 0.0]])}
-        >>> w = {"a": torch.tensor([1.0, 0.0]), "b": torch.tensor(10.0)}
-        >>> weighted_loss(r, w).item()  # 1/2 (1/2 + 10 * 4/2)
-        10.25
-    """
-    terms = [
-        (weights[name] * (r.square().mean(1) if r.ndim > 1 else r.square())).mean()
-        for name, r in residuals.items()
-    ]
-    return 0.5 * torch.stack(terms).sum()

@@ -127,8 +127,8 @@ class Causal(Balance):
         return scaled.floor().clamp(0, self.chunks - 1).long()
 
     def mean_squares(self, rows: Tensor, chunk: Tensor) -> Tensor:
-        """Mean square of the rows in each chunk, shape (chunks,); 0 in a chunk without points."""
-        squares = rows.square() if rows.ndim == 1 else rows.square().mean(1)
+        """Mean of the rows' squares in each chunk, shape (chunks,); 0 where there are no points."""
+        squares = rows.square() if rows.ndim == 1 else rows.square().sum(1)
         # A product with indicators, not a scatter: sums in the same order on every device.
         member = torch.nn.functional.one_hot(chunk, self.chunks).to(squares.dtype)
         sums = self.reduce(squares @ member, "sum")

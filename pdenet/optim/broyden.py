@@ -117,32 +117,29 @@ class FactoredInverse:
     """
 
     def __init__(self, like: Tensor, update: Update) -> None:
-        self.n = len(like)
         self.rule: Update = update
-        self.factor = torch.eye(self.n, dtype=like.dtype, device=like.device)
-        self.identity = True
+        # None stands for the identity: a phase that waits for its turn takes no memory.
+        self.factor: Tensor | None = None
+        self._like = like.new_empty(0)
         self._next: dict[str, Tensor] = {}
+
+    @property
+    def identity(self) -> bool:
+        """Whether nothing is known of the curvature."""
+        return self.factor is None
 
     def reset(self) -> None:
         """Forgets all curvature."""
-        self.factor.zero_().fill_diagonal_(1)
-        self.identity = True
-        self._next = {}
-
-    def matrix(self) -> Tensor:
-        """H itself, shape (n, n)."""
-        return self.factor @ self.factor.T
+        self.factor, self._next = None, {}
 
     def direction(self, gradient: Tensor) -> Tensor:
         """The quasi-Newton direction ``-H g``, shape (n,)."""
         known = self._next.get("gradient")
         if known is None or not (known is gradient or torch.equal(known, gradient)):
-            inner = -(gradient @ self.factor)
-            self._next = {
-                "gradient": gradient,
-                "inner": inner,
-                "direction": self.factor @ inner,
-            }
+            z = self.factor
+            inner = -gradient if z is None else -(gradient @ z)
+            direction = inner if z is None else z @ inner
+            self._next = {"gradient": gradient, "inner": inner, "direction": direction}
         return self._next["direction"]
 
     def update(self, step: float, gradient: Tensor, new_gradient: Tensor) -> bool:
@@ -158,14 +155,16 @@ class FactoredInverse:
         """
         s = step * self.direction(gradient)
         sigma = step * self._next["inner"]
-        eta, p = torch.stack((new_gradient - gradient, new_gradient)) @ self.factor
+        first, n = self.identity, len(s)
+        z = torch.eye(n, dtype=s.dtype, device=s.device) if self.factor is None else self.factor
+        eta, p = torch.stack((new_gradient - gradient, new_gradient)) @ z
         plane = _Plane.of(eta, sigma)
         if plane is None:
             self._next = {}
             return False
-        theta, tau = theta_and_tau(self.rule, plane.curvature, self.n, self.identity)
+        theta, tau = theta_and_tau(self.rule, plane.curvature, n, first)
+        self.factor = z
         self._apply(plane, theta, tau, s, eta, p, new_gradient)
-        self.identity = False
         return True
 
     def _apply(
@@ -178,6 +177,7 @@ class FactoredInverse:
         p: Tensor,
         new_gradient: Tensor,
     ) -> None:
+        assert self.factor is not None
         beta = 1 / math.sqrt(tau)
         z_eta, z_p = (self.factor @ torch.stack((eta, p), dim=1)).unbind(1)
         basis = torch.stack((plane.e1, plane.e2), dim=1)
@@ -198,14 +198,13 @@ class FactoredInverse:
 
     def state(self) -> dict[str, Any]:
         """All that the next step depends on, as plain data and tensors."""
-        return {"factor": self.factor, "identity": self.identity, **self._next}
+        return {"factor": self.factor, **self._next}
 
     def load(self, state: dict[str, Any]) -> None:
         """Takes back what :meth:`state` gave."""
-        self.factor.copy_(state["factor"])
-        self.identity = state["identity"]
-        names = ("gradient", "inner", "direction")
-        self._next = {n: state[n].to(self.factor, copy=True) for n in names if n in state}
+        mine = {n: v.to(self._like, copy=True) for n, v in state.items() if v is not None}
+        self.factor = mine.pop("factor", None)
+        self._next = mine
 
 
 @dataclass(frozen=True)
