@@ -15,7 +15,7 @@ from pdenet.geometry.clip import Sign, clip
 from pdenet.geometry.domain import Domain, peak
 from pdenet.geometry.formulas import Formula, join, negate
 from pdenet.geometry.motion import Motion
-from pdenet.geometry.overlaps import exact_measure
+from pdenet.geometry.overlaps import Terms, exact_measure, indicator
 from pdenet.geometry.rfunctions import saturate
 from pdenet.geometry.union import Union
 from pdenet.geometry.unit import pick, unit_points
@@ -128,27 +128,28 @@ class Combined(Domain):
         Returns:
             Mask, shape (n,).
         """
-        first, second = self.first.contains(x), self.second.contains(x)
-        if self.kind == "union":
-            return first | second
-        return first & (second if self.kind == "intersection" else ~second)
+        inside = _contains(self, x, None)
+        assert inside is not None
+        return inside
 
     def _boundary(self) -> Region:
         return Union(self._walls, "boundary", self.bubble if self.has_level else None)
 
     @cached_property
     def _walls(self) -> list[Region]:
-        return [
-            wall
-            for number, leaf in enumerate(self._leaves)
-            for wall in clip(leaf.boundary, self._across(number))
-        ]
+        leaves = enumerate(self._leaves)
+        return [wall for number, leaf in leaves for wall in self._cut(leaf.boundary, number)]
+
+    def _cut(self, part: Region, number: int) -> list[Region]:
+        """Return what bounds the combination of a part of a leaf's boundary."""
+        pieces = part.pieces()
+        return [w for piece in pieces for w in clip(piece, self._across(piece, number))]
 
     def _faces(self) -> dict[str, Region]:
         found: dict[str, list[Region]] = {}
         for number, leaf in enumerate(self._leaves):
             for label, face in leaf.faces.items():
-                found.setdefault(label, []).extend(clip(face, self._across(number)))
+                found.setdefault(label, []).extend(self._cut(face, number))
         return {
             label: Union(parts, label, self._face_distance(parts[0]))
             for label, parts in found.items()
@@ -165,30 +166,44 @@ class Combined(Domain):
         return None
 
     @cached_property
+    def indicator(self) -> Terms | None:
+        """The indicator function as a sum of products, None where it has too many terms."""
+        first, second = (
+            domain.indicator if isinstance(domain, Combined) else {frozenset([domain]): 1}
+            for domain in (self.first, self.second)
+        )
+        return indicator(self.kind, first, second)
+
+    @cached_property
     def _leaves(self) -> tuple[Domain, ...]:
         leaves = []
         for domain in (self.first, self.second):
             leaves += domain._leaves if isinstance(domain, Combined) else [domain]
         return tuple(dict.fromkeys(leaves))
 
-    def _across(self, number: int) -> Sign:
-        """Return how membership changes along a leaf's outward normal.
+    def _across(self, piece: Region, number: int) -> Sign:
+        """Return how membership changes along the outward normal of a piece of a leaf's boundary.
 
         Where the boundaries of two leaves coincide, the first has it.
         """
+        near = {leaf for leaf in self._leaves if _meet(leaf, piece, 2 * self._step)}
+        earlier = [leaf for leaf in self._leaves[:number] if leaf in near]
 
         def sign(x: Tensor, normals: Tensor | None) -> Tensor:
             assert normals is not None
             step = self._step * normals
             inner, outer = x - step, x + step
-            change = self.contains(inner).double() - self.contains(outer).double()
-            for leaf in self._leaves[:number]:
+            before, after = _contains(self, inner, near), _contains(self, outer, near)
+            if before is None or after is None:
+                return torch.zeros(len(x), dtype=torch.float64)
+            change = before.double() - after.double()
+            for leaf in earlier:
                 change[leaf.contains(inner) != leaf.contains(outer)] = 0
             return change
 
         return sign
 
-    @property
+    @cached_property
     def _step(self) -> float:
         """A step off the boundary: small against the domain, large against rounding."""
         ends = np.array(list(self.bounds.values()))
@@ -233,10 +248,11 @@ class Combined(Domain):
         return self._product(values) * self._product_scale
 
     def _product(self, values: dict[str, Any]) -> Any:
+        first = _unscaled(self.first, values)
         if self.kind == "intersection":
-            return self.first.bubble(values) * self.second.bubble(values)
+            return first * _unscaled(self.second, values)
         size = max(high - low for low, high in self.second.bounds.values())
-        return self.first.bubble(values) * saturate(self.second.level(values) * (-2 / size))
+        return first * saturate(self.second.level(values) * (-2 / size))
 
     @cached_property
     def _product_scale(self) -> float:
@@ -244,6 +260,33 @@ class Combined(Domain):
 
     def _moved(self, motion: Motion) -> Domain:
         return Combined(self.kind, self.first._moved(motion), self.second._moved(motion))
+
+
+def _unscaled(domain: Domain, values: dict[str, Any]) -> Any:
+    """Return a bubble up to a factor: of nested combinations only the outermost is scaled."""
+    if isinstance(domain, Combined) and domain.kind != "union":
+        return domain._product(values)
+    return domain.bubble(values)
+
+
+def _contains(domain: Domain, x: Tensor, near: set[Domain] | None) -> Tensor | None:
+    """Return which points a domain holds, given the leaves that can hold any; None: not one."""
+    if not isinstance(domain, Combined):
+        return domain.contains(x) if near is None or domain in near else None
+    first, second = _contains(domain.first, x, near), _contains(domain.second, x, near)
+    if first is None or second is None:
+        return {"union": second if first is None else first, "difference": first}.get(domain.kind)
+    if domain.kind == "union":
+        return first | second
+    return first & (second if domain.kind == "intersection" else ~second)
+
+
+def _meet(domain: Domain, piece: Region, room: float) -> bool:
+    """Whether the boxes around a domain and a piece of a boundary meet."""
+    return all(
+        low - room <= domain.bounds[c][1] and domain.bounds[c][0] <= high + room
+        for c, (low, high) in piece.bounds.items()
+    )
 
 
 def _check(first: Domain, second: Domain) -> None:

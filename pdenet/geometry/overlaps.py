@@ -27,7 +27,7 @@ def exact_measure(domain: Combined) -> float | None:
     Returns:
         The measure; None where an intersection has no closed form, or there are too many.
     """
-    terms = _indicator(domain)
+    terms = domain.indicator
     if terms is None:
         return None
     total = 0.0
@@ -39,12 +39,17 @@ def exact_measure(domain: Combined) -> float | None:
     return total
 
 
-def _indicator(domain: Domain) -> Terms | None:
-    from pdenet.geometry.combine import Combined  # it measures itself by this function
+def indicator(kind: str, first: Terms | None, second: Terms | None) -> Terms | None:
+    """Expand the indicator function of a combination.
 
-    if not isinstance(domain, Combined):
-        return {frozenset([domain]): 1}
-    first, second = _indicator(domain.first), _indicator(domain.second)
+    Args:
+        kind: "union", "intersection" or "difference".
+        first: Terms of one domain.
+        second: Terms of the other.
+
+    Returns:
+        The sum of products; None where it has too many terms.
+    """
     if first is None or second is None or len(first) * len(second) > _MOST_TERMS:
         return None
     both: Terms = {}
@@ -53,10 +58,10 @@ def _indicator(domain: Domain) -> Terms | None:
             # Products over disjoint boxes vanish: dropping them early keeps sums short.
             if _overlap(tuple(f | g)) != 0:
                 both[f | g] = both.get(f | g, 0) + m * n
-    if domain.kind == "intersection":
+    if kind == "intersection":
         return both
     total = dict(first)
-    for f, m in second.items() if domain.kind == "union" else ():
+    for f, m in second.items() if kind == "union" else ():
         total[f] = total.get(f, 0) + m
     for f, m in both.items():
         total[f] = total.get(f, 0) - m
