@@ -83,6 +83,19 @@ class Residuals(nn.Module):
                 rows[name] = self._rows(name, fields, batch[name])
         return {name: rows[name] for name in self.conditions}
 
+    def rows(self, name: str, batch: Batch) -> Tensor:
+        """Rows of one condition, by a sweep of its own.
+
+        Args:
+            name: The condition; an imposed one too.
+            batch: Its tensors, from :func:`tensors`.
+
+        Returns:
+            As :meth:`forward`.
+        """
+        layout, paired = self.problem.demands[name].layout, self.problem.conditions[name].paired
+        return self._rows(name, self._both(batch, layout, paired), batch)
+
     def _rows(self, name: str, fields: Mapping[str, Jet], tensors: Batch) -> Tensor:
         condition = self.problem.conditions[name]
         given = {**tensors, **self.unknowns}  # a constant may be called "weight"
@@ -136,7 +149,7 @@ class Residuals(nn.Module):
         size, pieces = self.chunk_size(layout), []
         for start in range(0, max(len(points), 1), size):
             batch = tensors(condition, points.select(slice(start, start + size)), like)
-            pieces.append(self._rows(name, self._both(batch, layout, condition.paired), batch))
+            pieces.append(self.rows(name, batch))
         return torch.stack(pieces).sum(0) if condition.integral else torch.cat(pieces)
 
     @torch.no_grad()
