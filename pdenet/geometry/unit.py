@@ -88,6 +88,9 @@ def pick(u: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
     return chosen, ((u - starts[chosen]) * (shares.sum() / shares)[chosen]).clamp(0, 1)
 
 
+_legendre = functools.lru_cache(maxsize=64)(roots_legendre)
+
+
 @functools.lru_cache(maxsize=64)
 def gauss(m: int) -> tuple[Tensor, Tensor]:
     """Gauss-Legendre rule on the unit interval.
@@ -105,7 +108,7 @@ def gauss(m: int) -> tuple[Tensor, Tensor]:
     sizes = [m // panels + (i < m % panels) for i in range(panels)]
     nodes, weights = [], []
     for i, size in enumerate(sizes):
-        z, w = roots_legendre(size)
+        z, w = _legendre(size)
         nodes.append((i + 0.5 * (z + 1)) / panels)
         weights.append(0.5 * w / panels)
     return torch.from_numpy(np.concatenate(nodes)), torch.from_numpy(np.concatenate(weights))

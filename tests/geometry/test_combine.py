@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pdenet.geometry import Ball, Box, Disk, Ellipse, Interval, Parameters, Polygon, Triangle
@@ -43,6 +43,7 @@ def test_measures_add_up(first, second, angle):
     assert union.boundary.measure + both.boundary.measure == pytest.approx(walls, rel=TOUCH)
 
 
+@settings(max_examples=12)  # each cuts many curves
 @given(shapes(), shapes(), shapes())
 def test_membership_is_boolean_algebra(a, b, c):
     x = 4 * torch.rand(200, 2) - 2
@@ -54,6 +55,7 @@ def test_membership_is_boolean_algebra(a, b, c):
     assert torch.equal(whole.contains(x), expected)
 
 
+@settings(max_examples=12)
 @given(shapes(), shapes(), shapes())
 def test_levels_and_distances_know_inside_from_outside(a, b, c):
     try:
