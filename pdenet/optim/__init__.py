@@ -5,6 +5,7 @@ from pdenet.optim.errors import NonFiniteError
 from pdenet.optim.first_order import Adam, AdamW
 from pdenet.optim.limited_memory import LimitedMemoryInverse
 from pdenet.optim.line_search import Wolfe
+from pdenet.optim.muon import Muon
 from pdenet.optim.phases import Phase, objective_changed, stop_reason
 from pdenet.optim.quasi_newton import QuasiNewton, Stopping
 from pdenet.optim.second_order import LBFGS, Broyden
@@ -18,6 +19,7 @@ __all__ = [
     "Broyden",
     "FactoredInverse",
     "LimitedMemoryInverse",
+    "Muon",
     "NonFiniteError",
     "Phase",
     "QuasiNewton",

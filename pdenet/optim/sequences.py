@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from pdenet.optim.broyden import Update
 from pdenet.optim.first_order import Adam, AdamW
+from pdenet.optim.muon import Muon
 from pdenet.optim.phases import Phase
 from pdenet.optim.schedules import Decay
 from pdenet.optim.second_order import LBFGS, Broyden
@@ -72,6 +73,42 @@ def adamw(
             steps=steps,
             lr=lr,
             weight_decay=weight_decay,
+            decay=decay,
+            decay_rate=decay_rate,
+            decay_every=decay_every,
+            warmup=warmup,
+        ),
+    )
+
+
+def muon(
+    steps: int | None = None,
+    lr: float = 1e-3,
+    momentum: float = 0.95,
+    decay: Decay = "exponential",
+    decay_rate: float = 0.9,
+    decay_every: int = 2000,
+    warmup: int = 0,
+) -> tuple[Phase, ...]:
+    """Muon for hidden matrices, Adam for the rest.
+
+    Args:
+        steps: Optimizer steps; none means until the run ends.
+        lr: Learning rate at the start.
+        momentum: Decay of the sum of gradients of matrices.
+        decay: Form of the learning rate's decay.
+        decay_rate: Factor by which it falls every decay_every steps (exponential).
+        decay_every: Steps of one such fall.
+        warmup: Steps over which it first grows linearly.
+
+    Returns:
+        One phase.
+    """
+    return (
+        Muon(
+            steps=steps,
+            lr=lr,
+            momentum=momentum,
             decay=decay,
             decay_rate=decay_rate,
             decay_every=decay_every,
@@ -169,6 +206,7 @@ def adam_ssbroyden(
 OPTIMIZERS: dict[str, Callable[..., tuple[Phase, ...]]] = {
     "adam": adam,
     "adamw": adamw,
+    "muon": muon,
     "lbfgs": lbfgs,
     "ssbroyden": ssbroyden,
     "adam-lbfgs": adam_lbfgs,

@@ -157,6 +157,16 @@ def test_theta_and_tau_by_hand():
     assert theta == pytest.approx(max(rho - 1, -1 / 3), rel=1e-14)
     sigma = 1 + theta
     assert tau == pytest.approx(min(sigma**-0.5 / 4, sigma), rel=1e-14)
+    # SSBroyden2 there: max(theta-, min(1/rho-, (1 - b)/b = -3/4)) with theta- = -0.854.
+    theta, tau = theta_and_tau("ssbroyden2", c, 3, first=False)
+    assert theta == pytest.approx(-0.75, rel=1e-14)
+    assert tau == pytest.approx(min(0.25**-0.5 / 4, 0.25), rel=1e-14)
+    # b = 30, h = 0.1, a = 2: c = sqrt(2/3) and theta- = (0.1 (1 - c) - 1)/2 = -0.49 is the larger.
+    theta, tau = theta_and_tau("ssbroyden2", Curvature(a=2.0, b=30.0, h=0.1), 3, first=False)
+    assert theta == pytest.approx((0.1 * (1 - math.sqrt(2 / 3)) - 1) / 2, rel=1e-13)
+    assert theta_and_tau("ssbroyden2", Curvature(a=2.0, b=30.0, h=0.1), 3, first=True) == (
+        pytest.approx((theta, 0.1 / (1 + 2 * theta)), rel=1e-13)
+    )
     assert theta_and_tau("ssbfgs", c, 3, first=False) == (0.0, 0.25)
     assert theta_and_tau("ssbfgs-ol", Curvature(1.0, 0.5, 4.0), 3, first=False) == (0.0, 2.0)
     assert theta_and_tau("ssbfgs", Curvature(1.0, 0.5, 4.0), 3, first=False) == (0.0, 1.0)
