@@ -217,16 +217,18 @@ class Solver(pl.LightningModule, ABC):
         reason = stop_reason(optimizer.optimizer)
         done = self.progress.step - self.progress.phase_start
         if reason or (self.phase.steps is not None and done >= self.phase.steps):
-            self._end_phase(reason or f"{self.phase.name} took its {done} steps")
+            self._end_phase(reason, done)
         return loss
 
-    def _end_phase(self, reason: str) -> None:
+    def _end_phase(self, reason: str | None, done: int) -> None:
         if self.progress.phase + 1 < len(self.phases):
             self.progress.phase += 1
             self.progress.phase_start = self.progress.step
             self._weights = {}
-            return
-        self.stop("converged" if reason.startswith("converged") else "no-progress", reason)
+        elif reason is None:
+            self.stop("max-steps", f"{self.phase.name} took its {done} steps")
+        else:
+            self.stop("converged" if reason.startswith("converged") else "no-progress", reason)
 
     def stop(self, stopped_by: StoppedBy, reason: str) -> None:
         """Asks the trainer to end after this block."""
