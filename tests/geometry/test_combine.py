@@ -135,6 +135,18 @@ def test_products_of_combinations():
     assert float(domain.quadrature(1000).weight.sum()) == pytest.approx(2 * area, rel=1e-12)
 
 
+def test_products_of_two_combinations():
+    ring = Disk((0, 0), 1) - Disk((0, 0), 0.5)
+    other = Box(z=(0, 2), w=(0, 1)) - Disk((1, 0.5), 0.25, coordinates=("z", "w"))
+    domain = ring * other
+    assert domain.measure == pytest.approx(ring.measure * other.measure, rel=1e-12)
+    assert bool(domain.contains(domain.sample(500, seed=0).x).all())
+    assert bool(domain.contains(domain.quadrature(500).x).all())
+    walls = domain.boundary.sample(500, seed=0)
+    assert walls.normals is not None
+    torch.testing.assert_close(walls.normals.norm(dim=1), torch.ones(500), rtol=1e-13, atol=0)
+
+
 def test_cylinders_with_holes():
     cylinder = Disk((0, 0), 1) * Interval(z=(0, 2))
     tube = cylinder - Disk((0, 0), 0.5) * Interval(z=(-1, 3))
