@@ -33,6 +33,7 @@ class Fit:
         stopped_by: Why it ended.
         stop_reason: The same in words.
         seconds: Seconds of setup, training and evaluation.
+        effective_rank: As a record holds it, or None.
     """
 
     solver: Solver
@@ -41,6 +42,7 @@ class Fit:
     stopped_by: StoppedBy
     stop_reason: str
     seconds: dict[str, float] = field(default_factory=dict)
+    effective_rank: dict[str, Any] | None = None
 
     @property
     def broken(self) -> bool:
@@ -61,8 +63,10 @@ def fit(run: Run, checkpoint: dict[str, Any] | None = None) -> Fit:
     start = time.monotonic()
     solver = run.build_solver()
     measure = Measure(Comparison.of(run.problem), run.target)
+    rank = run.effective_rank()
+    before = rank.seconds
     with quiet(), tempfile.TemporaryDirectory() as scratch:
-        trainer = run.trainer(measure)
+        trainer = run.trainer(measure, rank)
         path = Path(scratch) / "checkpoint.ckpt"
         if checkpoint is not None:
             torch.save(checkpoint, path)
@@ -78,15 +82,16 @@ def fit(run: Run, checkpoint: dict[str, Any] | None = None) -> Fit:
         solver.note("max-steps", f"{solver.progress.step} steps are taken")
         trainer.save_checkpoint(path)
         saved = torch.load(path, map_location="cpu", weights_only=True)
+    measuring = measure.seconds_measuring + rank.seconds - before
     seconds = {
         "setup": ready - start,
-        "training": end - ready - measure.seconds_measuring,
-        "evaluation": measure.seconds_measuring,
+        "training": end - ready - measuring,
+        "evaluation": measuring,
     }
     progress = solver.progress
     assert progress.stopped_by is not None
     stopped = progress.stopped_by, progress.stop_reason
-    return Fit(solver, saved, measure.curve, *stopped, seconds)
+    return Fit(solver, saved, measure.curve, *stopped, seconds, rank.summary())
 
 
 @contextmanager

@@ -59,7 +59,7 @@ def outcome(run: Run, fits: Sequence[Fit], residuals: Residuals, earlier: Record
         errors=None if errors is None else {n: e.plain() for n, e in errors.items()},
         unknowns={n: float(p.detach()) for n, p in residuals.unknowns.items()},
         indicators=found,
-        effective_rank=None,
+        effective_rank=_effective_rank(fits, earlier),
         verdict=verdict,
         reasons=[last.stop_reason, *reasons] if last.broken else reasons,
         curve=_curve(fits, earlier),
@@ -70,6 +70,14 @@ def _seconds(fits: Sequence[Fit], earlier: Record | None) -> dict[str, float]:
     kinds = ("setup", "training", "evaluation")
     before = {} if earlier is None else earlier.seconds
     return {k: before.get(k, 0.0) + sum(f.seconds.get(k, 0.0) for f in fits) for k in kinds}
+
+
+def _effective_rank(fits: Sequence[Fit], earlier: Record | None) -> dict[str, Any] | None:
+    """From where training first started to where it ended last."""
+    found = [fit.effective_rank for fit in fits if fit.effective_rank is not None]
+    if earlier is not None and earlier.effective_rank is not None:
+        found.insert(0, earlier.effective_rank)
+    return {**found[-1], "initial": found[0]["initial"]} if found else None
 
 
 def _curve(fits: Sequence[Fit], earlier: Record | None) -> Curve:

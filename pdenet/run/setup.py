@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 
-from pdenet.callbacks import Measure, ProgressLine, StopOnInterrupt, TimeLimit
+from pdenet.callbacks import EffectiveRank, Measure, ProgressLine, StopOnInterrupt, TimeLimit
 from pdenet.problem import Problem
 from pdenet.selection import Part, choose
 from pdenet.settings import Settings
@@ -87,10 +87,17 @@ class Run:
         long = (self.settings.max_seconds or math.inf) >= COMPILE_SECONDS
         return COMPILE_STEPS if long and shutil.which("c++") is not None else None
 
-    def trainer(self, measure: Measure) -> pl.Trainer:
+    def effective_rank(self) -> EffectiveRank:
+        """The user's own callback, or one that measures at start and end alone."""
+        given = [c for c in self.callbacks if isinstance(c, EffectiveRank)]
+        return given[0] if given else EffectiveRank(every=None)
+
+    def trainer(self, measure: Measure, rank: EffectiveRank) -> pl.Trainer:
         """A Trainer that is silent, has no end of its own but steps, and writes nothing."""
         s, device = self.settings, self.settings.torch_device()
-        callbacks = [measure, StopOnInterrupt(), *self.callbacks]
+        # Effective rank comes first, so that no clock of training runs yet when it is measured.
+        others = [c for c in self.callbacks if c is not rank]
+        callbacks = [rank, measure, StopOnInterrupt(), *others]
         if s.max_seconds is not None:
             callbacks.append(TimeLimit(s.max_seconds))
         if self.progress:
