@@ -19,6 +19,7 @@ from pdenet.problem import Problem
 from pdenet.record import StoppedBy
 from pdenet.residuals import Batch, Residuals
 from pdenet.sampling import Sampler, UniformSampler
+from pdenet.solvers.compiling import Rows, compiled_or_eager
 from pdenet.solvers.distributed import distributed, mean_over_ranks, reduce
 from pdenet.solvers.drawing import Drawing
 from pdenet.solvers.progress import Progress, StepCounter
@@ -79,8 +80,7 @@ class Solver(pl.LightningModule, ABC):
         self.sampler.bind(regions, seed)
         self.balance.bind(regions, seed)
         self.compile_after = compile_after
-        # The bound method, not the module: a compiled module would be saved a second time.
-        self._compiled = torch.compile(residuals.forward, fullgraph=True)
+        self._compiled: Rows | None = None
         self.drawing = Drawing(residuals, self.sampler)
         self._weights: dict[str, Tensor] = {}
         self._terms: dict[str, Tensor] = {}
@@ -183,7 +183,11 @@ class Solver(pl.LightningModule, ABC):
                 f"solves {mine}; resume with the same problem, parameters and seed."
             )
         self.progress = Progress(**{**saved["progress"], "stopped_by": None, "stop_reason": ""})
-        self._weights = {name: w.to(self.device) for name, w in saved["weights"].items()}
+        weights = saved["weights"]
+        # Weights of points are those of the first rank's points.
+        if distributed() and any(w.ndim for w in weights.values()):
+            weights = {}
+        self._weights = {name: w.to(self.device) for name, w in weights.items()}
 
     # -- steps -------------------------------------------------------------------------------
 
@@ -268,14 +272,17 @@ class Solver(pl.LightningModule, ABC):
         loss = self.objective(rows, self._weights)
         self._terms = {n: self.drawing.mean_square(n, r.detach()) for n, r in rows.items()}
         self._last_loss = loss.detach()
-        # A line search may try a step too far, and comes back from it.
-        if not (self.phase.fixed_points or torch.isfinite(loss)):
+        # A line search may try a step too far, and comes back from it. Ranks give up together.
+        if not self.phase.fixed_points and reduce((~loss.isfinite()).to(loss), "max") > 0:
             self._refuse_non_finite()
         return loss
 
     def _evaluate(self, batch: dict[str, Batch]) -> dict[str, Tensor]:
-        late = self.compile_after is not None and self.progress.step >= self.compile_after
-        return self._compiled(batch) if late else self.residuals(batch)
+        if self.compile_after is None or self.progress.step < self.compile_after:
+            return self.residuals(batch)
+        if self._compiled is None:
+            self._compiled = compiled_or_eager(self.residuals, batch)
+        return self._compiled(batch)
 
     def _draw(self) -> bool:
         """This step's points, free while they stay the same; whether they replaced others."""

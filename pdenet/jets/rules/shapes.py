@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 def is_jet(value: object) -> "TypeGuard[Jet]":
     """Whether an operand is a jet."""
+    # Numbers first: torch.compile may hold them as symbols, which have no attributes to ask for.
+    if isinstance(value, int | float):
+        return False
     return isinstance(getattr(value, "layout", None), Layout)
 
 
