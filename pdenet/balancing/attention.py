@@ -78,7 +78,9 @@ class ResidualAttention(Balance):
             if rows.shape[0] != len(points[name]):
                 continue
             size = rows.abs() if rows.ndim == 1 else rows.square().sum(1).sqrt()
-            largest = self.reduce(size.max(), "max").clamp_min(torch.finfo(size.dtype).tiny)
+            # A process may have no points; then it says 0.
+            mine = size.max() if len(size) else size.new_zeros(())
+            largest = self.reduce(mine, "max").clamp_min(torch.finfo(size.dtype).tiny)
             old = self._multipliers(name, points[name], size)
             new = self.decay * old + self.rate * size / largest
             self.memory[f"{name}.lambda"] = new

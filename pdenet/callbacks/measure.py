@@ -59,9 +59,10 @@ class Measure(pl.Callback):
         batch: object,
         batch_idx: int,
     ) -> None:
-        """Measures when it is time to."""
+        """Measures when it is time to; ranks agree, so that they leave together."""
         assert isinstance(pl_module, Solver)
-        if self._due(pl_module.progress.step):
+        due = self._due(pl_module.progress.step)
+        if trainer.strategy.reduce_boolean_decision(due, all=False):
             error = self.measure(pl_module)
             if error is not None:
                 pl_module.log("error", error, prog_bar=True, rank_zero_only=True)
