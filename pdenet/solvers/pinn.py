@@ -39,7 +39,7 @@ class PINN(Solver):
         >>> from pdenet.problems.poisson_1d import poisson_1d
         >>> solver = PINN(poisson_1d())
         >>> solver.residuals.conditions.keys()
-        dict_keys(['equation'])
+        dict_keys(['poisson'])
     """
 
     def __init__(
