@@ -11,7 +11,7 @@ from pdenet.geometry.overlaps import exact_measure
 
 UNIT = Box(x=(0, 1), y=(0, 1))
 # Curves are cut where membership changes 1e-12 off them, and where they touch, its square root.
-CUT, TOUCH = 1e-10, 1e-5
+CUT, TOUCH = 1e-10, 5e-5
 
 
 @st.composite
