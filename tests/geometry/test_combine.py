@@ -10,7 +10,8 @@ from pdenet.geometry.formulas import HalfSpace, Node, join, literals_of, negate
 from pdenet.geometry.overlaps import exact_measure
 
 UNIT = Box(x=(0, 1), y=(0, 1))
-# Curves are cut where membership changes 1e-12 off them, and where they touch, its square root.
+# Curves are cut where membership changes 1e-12 off them, and where they touch, at its square root;
+# a measure adds up several such places.
 CUT, TOUCH = 1e-10, 5e-5
 
 
