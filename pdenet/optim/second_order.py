@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -56,9 +57,9 @@ class QuasiNewtonPhase(Phase):
             stopping=self.stopping,
         )
 
+    @abstractmethod
     def inverse(self, like: Tensor) -> InverseHessian:
         """The inverse Hessian that it learns, for flat parameters ``like``."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)
