@@ -1,6 +1,7 @@
 """Sine network with its own initial law."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -20,17 +21,21 @@ class SIREN(nn.Module):
         outputs: Number of outputs.
         width: Neurons in each hidden layer.
         depth: Number of hidden layers.
-        frequency: Angular frequency of the first layer, radians per unit of input.
+        frequency: Angular frequency of the first layer, radians per unit of input: one number, or
+            one for each input where the solution's directions differ.
         hidden_frequency: The same factor in the later layers; it scales their step sizes.
         seed: Seed of the random draws; torch's generator if None.
 
     Raises:
-        ValueError: A size is not a positive integer, or a frequency is not positive and finite.
+        ValueError: A size is not a positive integer, a frequency is not positive and finite, or
+            their number is not that of the inputs.
 
     Reference:
         Sitzmann, Martel, Bergman, Lindell and Wetzstein, Implicit neural representations with
         periodic activation functions, NeurIPS 2020.
     """
+
+    relative: Tensor
 
     def __init__(
         self,
@@ -39,18 +44,22 @@ class SIREN(nn.Module):
         *,
         width: int = 32,
         depth: int = 4,
-        frequency: float = 10.0,
+        frequency: float | Sequence[float] = 10.0,
         hidden_frequency: float = 1.0,
         seed: int | None = None,
     ):
         super().__init__()
         sizes = {"inputs": inputs, "outputs": outputs, "width": width, "depth": depth}
         check_sizes("SIREN", sizes.items())
-        for name, value in (("frequency", frequency), ("hidden_frequency", hidden_frequency)):
-            if not (math.isfinite(value) and value > 0):
-                raise ValueError(f"SIREN needs a positive finite {name}, got {value}.")
+        each = _per_input(frequency, inputs)
+        for name, values in (("frequency", each), ("hidden_frequency", [hidden_frequency])):
+            if not all(math.isfinite(value) and value > 0 for value in values):
+                raise ValueError(f"SIREN needs a positive finite {name}, got {values}.")
         generator = make_generator(seed)
-        self.frequency, self.hidden_frequency = float(frequency), float(hidden_frequency)
+        # Phases spread as the fastest input needs; slower ones are shrunk beforehand.
+        self.frequency, self.hidden_frequency = max(each), float(hidden_frequency)
+        relative = torch.tensor([value / self.frequency for value in each])
+        self.register_buffer("relative", relative)
 
         def later(n: int, m: int, g: torch.Generator | None) -> tuple[Tensor, Tensor]:
             weight = uniform((m, n), math.sqrt(6 / n) / self.hidden_frequency, g)
@@ -64,10 +73,22 @@ class SIREN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns (..., outputs) from (..., inputs)."""
-        x = torch.sin(self.first(x) * self.frequency)
+        x = torch.sin(self.first(x * self.relative) * self.frequency)
         for layer in self.hidden:
             x = torch.sin(layer(x) * self.hidden_frequency)
         return self.last(x)
+
+
+def _per_input(frequency: float | Sequence[float], inputs: int) -> list[float]:
+    if isinstance(frequency, int | float):
+        return [float(frequency)] * inputs
+    each = [float(value) for value in frequency]
+    if len(each) != inputs:
+        raise ValueError(
+            f"SIREN has {inputs} inputs (cosines and sines of periodic coordinates count), but "
+            f"frequency={frequency}; give one number, or one for each of them."
+        )
+    return each
 
 
 def _first(n: int, m: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:

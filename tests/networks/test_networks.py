@@ -141,6 +141,17 @@ def test_factorized_layers_start_from_the_same_draw():
     torch.testing.assert_close(weight, plain.hidden[0].weight, rtol=1e-14, atol=1e-15)
 
 
+def test_siren_with_a_frequency_for_each_input_is_one_with_scaled_inputs():
+    whole, each = SIREN(2, 1, frequency=30.0, seed=0), SIREN(2, 1, frequency=[30.0, 3.0], seed=0)
+    x = torch.rand(20, 2)
+    torch.testing.assert_close(each(x), whole(x * torch.tensor([1.0, 0.1])))
+
+
+def test_siren_refuses_as_many_frequencies_as_it_has_no_inputs():
+    with pytest.raises(ValueError, match="2 inputs"):
+        SIREN(2, 1, frequency=[1.0, 2.0, 3.0])
+
+
 def test_siren_keeps_the_variance_of_its_signals():
     network = SIREN(2, 1, width=400, depth=8, frequency=30.0, seed=0)
     x = torch.sin(30.0 * network.first(2 * torch.rand(2000, 2) - 1))
