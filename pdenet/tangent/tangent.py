@@ -166,8 +166,8 @@ class Tangent:
         for rows, block in self.blocks():
             for others, other in self.blocks():
                 if others.start <= rows.start:
-                    out[rows, others] = block @ other.T
-                    out[others, rows] = out[rows, others].T
+                    product = block @ other.T
+                    out[rows, others], out[others, rows] = product, product.T
         return out
 
     def squared_norms(self) -> Tensor:
