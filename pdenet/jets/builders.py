@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pdenet.jets.expression import Choice, Composition, Expression, Operand, Product, Sum
 from pdenet.jets.elementary import power
+from pdenet.jets.expression import Choice, Composition, Expression, Operand, Product, Sum
 from pdenet.jets.univariate import UNIVARIATE, with_options
 
 

@@ -26,7 +26,7 @@ def atan2(y: Any, x: Any) -> Any:
     return part + (angle - _value(part)).detach()
 
 
-def clamp(x: Any, min: Any = None, max: Any = None) -> Any:  # noqa: A002 - torch's own names
+def clamp(x: Any, min: Any = None, max: Any = None) -> Any:
     """Restriction to an interval; derivatives hold away from its ends."""
     x = x if min is None else maximum(x, min)
     return x if max is None else minimum(x, max)

@@ -109,51 +109,53 @@ def discover(
         ((), (0,), (1,), (0, 0))
     """
     given = given or {}
+    _check_coordinates(coordinates)
     names = _parameters(function, [*fields, *coordinates, *given])
-    recording = Recording()
-    dtype = torch.get_default_dtype()
-    frame = Frame(
-        coordinates, space, DUMMY_POINTS, dtype, torch.device("cpu"), recording, open=True
-    )
-    dummies = _Dummies()
-    asked: dict[str, set[Index]] = {}
-    arguments: dict[str, Any] = {}
-    for name in names:
-        if name in fields:
-            asked[name] = set()
-            arguments[name] = _components(
-                frame, name, fields[name], lambda _, name=name: Probe(dummies, asked[name])
-            )
-        elif name in coordinates:
-            axis = coordinates.index(name)
-            arguments[name] = make(
-                frame, ("coordinate", name), Coordinate(dummies.draw(DUMMY_POINTS), axis)
-            )
-        else:
-            shape = given[name].shape
-            arguments[name] = dummies.draw(DUMMY_POINTS, *shape[1:]) if shape else dummies.draw()
-    function(**arguments)
-    layouts = {name: Layout(coordinates, indices) for name, indices in asked.items()}
+    recorder = _Recorder(coordinates, space)
+    function(**{name: recorder.argument(name, fields, given) for name in names})
+    layouts = {name: Layout(coordinates, asked) for name, asked in recorder.asked.items()}
     union = Layout(coordinates).union(*layouts.values())
+    recording = recorder.frame.recording
     return Demand(function, names, dict(fields), coordinates, space, layouts, union, recording)
 
 
-class _Dummies:
-    """Values for the recording: positive and away from zero, so that roots and logarithms exist."""
+class _Recorder:
+    """Arguments that take down what is asked of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, coordinates: tuple[str, ...], space: tuple[str, ...]) -> None:
+        dtype, device = torch.get_default_dtype(), torch.device("cpu")
+        self.frame = Frame(coordinates, space, DUMMY_POINTS, dtype, device, Recording(), open=True)
+        self.asked: dict[str, set[Index]] = {}
         self.generator = torch.Generator().manual_seed(0)
 
+    def argument(
+        self, name: str, fields: Mapping[str, tuple[int, ...]], given: Mapping[str, Tensor]
+    ) -> Any:
+        if name in fields:
+            asked = self.asked.setdefault(name, set())
+            return _components(self.frame, name, fields[name], lambda _: Probe(self.draw, asked))
+        if name in self.frame.coordinates:
+            axis = self.frame.coordinates.index(name)
+            return make(self.frame, ("coordinate", name), Coordinate(self.draw(DUMMY_POINTS), axis))
+        shape = given[name].shape
+        return self.draw(DUMMY_POINTS, *shape[1:]) if shape else self.draw()
+
     def draw(self, *shape: int) -> Tensor:
+        # Positive and away from zero, so that roots and logarithms exist.
         return 0.5 + torch.rand(shape, generator=self.generator)
 
 
 class Probe(Expression):
-    """A field that takes down which of its partial derivatives are used."""
+    """A field that takes down which of its partial derivatives are used.
 
-    def __init__(self, dummies: _Dummies, asked: set[Index]) -> None:
+    Args:
+        draw: Makes values of a given shape.
+        asked: Where the derivatives are noted.
+    """
+
+    def __init__(self, draw: Callable[..., Tensor], asked: set[Index]) -> None:
         super().__init__()
-        self.dummies = dummies
+        self.draw = draw
         self.asked = asked
 
     def _derive(self, index: Index) -> Term:
@@ -163,7 +165,7 @@ class Probe(Expression):
                 "there. Write the equation as a system, with a derivative as a field of its own."
             )
         self.asked.add(index)
-        return self.dummies.draw(DUMMY_POINTS)
+        return self.draw(DUMMY_POINTS)
 
 
 def _from_jet(frame: Frame, name: str, jet: Jet) -> Any:
@@ -186,6 +188,15 @@ def _components(
         return Vector([build((*position, i)) for i in range(shape[depth])])
 
     return build(())
+
+
+def _check_coordinates(coordinates: tuple[str, ...]) -> None:
+    taken = [name for name in coordinates if name in OWN_NAMES]
+    if taken:
+        raise ValueError(
+            f"A coordinate cannot be called {taken[0]!r}: u.{taken[0]} means something else on a "
+            "field. Rename the coordinate."
+        )
 
 
 def _parameters(function: Callable[..., Any], known: list[str]) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
-"""The divergence of an expression, with its Laplacians collapsed.
+r"""The divergence of an expression, with its Laplacians collapsed.
 
 The divergence of a gradient is a Laplacian, which networks carry as one channel instead of one for
-each second derivative. So the divergence of :math:`k \\nabla u` is formed as
-:math:`k \\Delta u + \\nabla k \\cdot \\nabla u`, and likewise whatever is made of gradients by sums
+each second derivative. So the divergence of :math:`k \nabla u` is formed as
+:math:`k \Delta u + \nabla k \cdot \nabla u`, and likewise whatever is made of gradients by sums
 and common factors. Anything else is the sum of its components' derivatives.
 """
 
@@ -62,13 +62,15 @@ def _of_gradient(parts: Sequence[Operand], axes: tuple[int, ...]) -> Expression 
 
 
 def _of_multiple(parts: Sequence[Operand], axes: tuple[int, ...]) -> Expression | None:
-    factor = _common(parts, "b")
-    if factor is not None:
-        inner = [part.a for part in parts]
+    products = [part for part in parts if isinstance(part, Product)]
+    if len(products) < len(parts):
+        return None
+    left, right = [p.a for p in products], [p.b for p in products]
+    if _are_same(right):
+        factor, inner = right[0], left
+    elif _are_same(left):
+        factor, inner = left[0], right
     else:
-        factor = _common(parts, "a")
-        inner = [part.b for part in parts] if factor is not None else []
-    if factor is None:
         return None
     total: Expression = Product(factor, divergence(inner, axes))
     if isinstance(factor, Field | Expression):
@@ -77,23 +79,19 @@ def _of_multiple(parts: Sequence[Operand], axes: tuple[int, ...]) -> Expression 
     return total
 
 
-def _common(parts: Sequence[Operand], side: str) -> Operand | None:
-    if not all(isinstance(part, Product) for part in parts):
+def _of_sum(parts: Sequence[Operand], axes: tuple[int, ...]) -> Expression | None:
+    sums = [part for part in parts if isinstance(part, Sum)]
+    if len(sums) < len(parts) or len({part.factor for part in sums}) > 1:
         return None
-    factors = [getattr(part, side) for part in parts]
-    return factors[0] if all(_is_same(factor, factors[0]) for factor in factors) else None
+    left = divergence([part.a for part in sums], axes)
+    return Sum(left, divergence([part.b for part in sums], axes), sums[0].factor)
+
+
+def _are_same(operands: Sequence[Operand]) -> bool:
+    return all(_is_same(operand, operands[0]) for operand in operands)
 
 
 def _is_same(a: Operand, b: Operand) -> bool:
     if isinstance(a, Composition) and isinstance(b, Composition):  # one divisor, for each component
         return a.derivatives is b.derivatives and a.argument is b.argument
     return a is b
-
-
-def _of_sum(parts: Sequence[Operand], axes: tuple[int, ...]) -> Expression | None:
-    if not all(isinstance(part, Sum) for part in parts):
-        return None
-    if len({part.factor for part in parts}) > 1:
-        return None
-    left = divergence([part.a for part in parts], axes)
-    return Sum(left, divergence([part.b for part in parts], axes), parts[0].factor)

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from pdenet.jets.algebra import Term, add, scale, times
+from pdenet.jets.elementary import Derivatives
 from pdenet.jets.index import Index, canonical, faa_di_bruno, leibniz, order
 from pdenet.jets.jet import Jet
 from pdenet.jets.nested import derivative
-from pdenet.jets.elementary import Derivatives
 
 
 class Differentiable(Protocol):

@@ -20,8 +20,9 @@ from torch.nn import functional as F  # noqa: N812
 
 from pdenet.jets import algebra, kernels
 from pdenet.jets.algebra import Parts, Term, times
-from pdenet.jets.kernels import SLOPES, Derivatives
+from pdenet.jets.kernels import Derivatives
 from pdenet.jets.layout import Layout
+from pdenet.jets.slopes import SLOPES
 
 KERNELS = (*SLOPES, "cos", "exp", "gelu", "silu", "sin", "softplus")
 """Functions with an eager kernel: smooth ones, none of whose derivatives vanishes identically."""
@@ -133,7 +134,7 @@ class _Compose(Function):
     ) -> Tensor:
         everything = tuple(range(len(layout)))
         parts = tensors[0].unbind(0) if present is None else tensors
-        out = kernels.compose(derivatives_of, layout, present or everything, parts)
+        out = kernels.compose(name, derivatives_of, layout, present or everything, parts)
         ctx.name, ctx.derivatives_of = name, derivatives_of
         ctx.layout, ctx.present = layout, present
         ctx.save_for_backward(*((out,) if name in SLOPES else tensors))
@@ -149,9 +150,7 @@ class _Compose(Function):
         if torch.is_grad_enabled():  # a gradient of the gradient is wanted
             grads = _gradient(ctx.name, ctx.derivatives_of, layout, present, saved, grad)
         else:
-            grads = kernels.gradient(
-                ctx.name, ctx.derivatives_of, layout, present, saved, grad
-            )
+            grads = kernels.gradient(ctx.name, ctx.derivatives_of, layout, present, saved, grad)
         if ctx.present is None:
             return (None, None, None, None, grads)
         pairs = zip(grads.unbind(0), ctx.shapes, strict=True)
@@ -168,14 +167,15 @@ def _gradient(
 ) -> Tensor:
     """As :func:`pdenet.jets.kernels.gradient`, in operations that can be differentiated again."""
     if name in SLOPES:
-        constant, factor, shift = SLOPES[name]
-        shifted = (saved[0] + shift, *saved[1:])
-        slopes = [times(factor, part) for part in algebra.multiply(layout, shifted, shifted)]
-        slopes[0] = slopes[0] + constant
+        slope = SLOPES[name]
+        shifted = (saved[0] + slope.shift, *saved[1:])
+        square = algebra.multiply(layout, shifted, shifted)
+        value, *rest = (times(slope.factor, part) for part in square)
+        slopes = (value + slope.constant, *rest)
     else:
         h: list[Term] = [0.0] * len(layout)
         for c, part in zip(present, saved, strict=True):
             h[c] = part
         slopes = algebra.compose(layout, tuple(h), derivatives_of(saved[0], layout.order + 1)[1:])
-    parts = algebra.multiply_transposed(layout, tuple(slopes), grad.unbind(0))
+    parts = algebra.multiply_transposed(layout, slopes, grad.unbind(0))
     return torch.stack([parts[c].expand_as(grad[0]) for c in present])

@@ -1,8 +1,8 @@
-"""Differential operators as indices, and the combinatorics of differentiating products and compositions.
+r"""Differential operators as indices, and the combinatorics of product and chain rule.
 
 An index is a tuple of factors. A factor is a coordinate's position ``i`` (the operator
-:math:`\\partial_i`) or a tuple of positions ``A`` (the Laplacian
-:math:`\\Delta_A = \\sum_{i \\in A} \\partial_i^2` over those coordinates). So ``()`` is the value,
+:math:`\partial_i`) or a tuple of positions ``A`` (the Laplacian
+:math:`\Delta_A = \sum_{i \in A} \partial_i^2` over those coordinates). So ``()`` is the value,
 ``(0, 1)`` a mixed partial, ``((0, 1),)`` a Laplacian in the plane, ``(0, (0, 1))`` the first
 component of its gradient and ``((0, 1), (0, 1))`` the biharmonic operator.
 

@@ -11,28 +11,27 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pdenet.jets.algebra import Term
 from pdenet.jets.layout import Layout
 from pdenet.jets.program import Polynomial, program
+from pdenet.jets.slopes import SLOPES
 
-Derivatives = Callable[[Tensor, int], Sequence[Term]]
-
-SLOPES: dict[str, tuple[float, float, float]] = {
-    "sigmoid": (0.25, -1.0, -0.5),
-    "tanh": (1.0, -1.0, 0.0),
-}
-"""Functions u whose derivative is ``constant + factor * (u + shift)**2``, by these numbers."""
+Derivatives = Callable[[Tensor, int], Sequence[Any]]
 
 BLOCK = 2**15
 """Entries of one channel in a block, for each thread; about fifteen channels are alive at once."""
 
 
 def compose(
-    derivatives_of: Derivatives, layout: Layout, present: tuple[int, ...], parts: Sequence[Tensor]
+    name: str,
+    derivatives_of: Derivatives,
+    layout: Layout,
+    present: tuple[int, ...],
+    parts: Sequence[Tensor],
 ) -> Tensor:
     """Chain rule, for a function none of whose derivatives vanishes identically.
 
     Args:
+        name: The function.
         derivatives_of: The function and its derivatives.
         layout: Channels of the series.
         present: Channels of the argument that do not vanish.
@@ -44,7 +43,15 @@ def compose(
     out = parts[0].new_empty((len(layout), *parts[0].shape))
     for rows in _blocks(parts[0]):
         slots = _slots(layout, present, parts, rows)
-        _compose(layout, present, slots, derivatives_of(slots[0], layout.order), out[:, rows])
+        result = list(out[:, rows].unbind(0))
+        if name in SLOPES:
+            slope = SLOPES[name]
+            derivatives, factors = slope.tower(slope.value(slots[0], out=result[0]), layout.order)
+        else:
+            value, *derivatives = derivatives_of(slots[0], layout.order)
+            result[0].copy_(value)
+            factors = [1.0] * layout.order
+        _compose(layout, present, slots, derivatives, factors, result)
     return out
 
 
@@ -55,7 +62,7 @@ def gradient(
     present: tuple[int, ...],
     saved: Sequence[Tensor],
     grad: Tensor,
-) -> list[Tensor]:
+) -> Tensor:
     """Gradient of :func:`compose`.
 
     Args:
@@ -63,25 +70,32 @@ def gradient(
         derivatives_of: The function and its derivatives.
         layout: Channels of the series.
         present: Channels of the argument that do not vanish.
-        saved: Channels of the result where the function is one of :data:`SLOPES`, else those of
-            the argument that do not vanish.
+        saved: Channels of the result where the function is one of
+            :data:`~pdenet.jets.slopes.SLOPES`, else those of the argument that do not vanish.
         grad: Gradient of the result, shape (c, n, ...).
 
     Returns:
         Gradients of the present channels, stacked, each (n, ...).
     """
     out = grad.new_empty((len(present), *grad.shape[1:]))
-    everything = tuple(range(len(layout)))
     for rows in _blocks(grad[0]):
+        grads, result = list(grad[:, rows].unbind(0)), list(out[:, rows].unbind(0))
         if name in SLOPES:
-            slopes, factors = _slopes(name, layout, _slots(layout, everything, saved, rows))
+            slots = _slots(layout, tuple(range(len(layout))), saved, rows)
+            value = slots[0]
+            for c, part in zip(present, result, strict=True):
+                SLOPES[name].backward(grads[c], value, grad_input=part)
+            slopes, factors = _slopes(name, layout, slots)
         else:
             slots = _slots(layout, present, saved, rows)
-            series = grad.new_empty((len(layout), *slots[0].shape))
-            slopes_of = derivatives_of(slots[0], layout.order + 1)[1:]
-            _compose(layout, present, slots, slopes_of, series)
-            slopes, factors = list(series.unbind(0)), [1.0] * len(layout)
-        _transpose(layout, present, slopes, factors, grad[:, rows], out[:, rows])
+            slopes = list(grad.new_empty((len(layout), *slots[0].shape)).unbind(0))
+            first, *rest = derivatives_of(slots[0], layout.order + 1)[1:]
+            slopes[0].copy_(first)
+            factors = [1.0] * len(layout)
+            _compose(layout, present, slots, rest, factors, slopes)
+            for c, part in zip(present, result, strict=True):
+                torch.mul(slopes[0], grads[c], out=part)
+        _transpose(layout, present, slopes, factors, grads, result)
     return out
 
 
@@ -119,21 +133,22 @@ def _compose(
     present: tuple[int, ...],
     slots: list[Any],
     derivatives: Sequence[Any],
-    out: Tensor,
+    factors: Sequence[float],
+    result: list[Tensor],
 ) -> None:
-    parts = out.unbind(0)
-    parts[0].copy_(derivatives[0])
+    """All channels but the value, from the first and higher derivatives."""
     for c in range(1, len(layout)):
         if slots[c] is not None:
-            torch.mul(derivatives[1], slots[c], out=parts[c])
+            torch.mul(derivatives[0], slots[c], out=result[c])
         else:
-            parts[c].zero_()
+            result[c].zero_()
     steps = program(layout, present)
     for a, b in steps.prefixes:
         slots.append(slots[a] * slots[b])
     for sum_ in steps.composition:
+        k = sum_.order - 1
         inner = _evaluate(sum_, slots)
-        parts[sum_.target].addcmul_(derivatives[sum_.order], inner, value=sum_.factor)
+        result[sum_.target].addcmul_(derivatives[k], inner, value=factors[k] * sum_.factor)
 
 
 def _evaluate(sum_: Polynomial, slots: Sequence[Tensor]) -> Tensor:
@@ -146,37 +161,35 @@ def _evaluate(sum_: Polynomial, slots: Sequence[Tensor]) -> Tensor:
     return total
 
 
-def _slopes(name: str, layout: Layout, slots: list[Any]) -> tuple[list[Tensor], list[float]]:
-    """Series of sigma'(h) from sigma(h): parts, and a factor for each."""
-    constant, factor, shift = SLOPES[name]
-    if shift:
-        slots[0] = slots[0] + shift
-    squares = program(layout, tuple(range(len(layout)))).square
+def _slopes(name: str, layout: Layout, slots: list[Any]) -> tuple[list[Any], list[float]]:
+    """Series of sigma'(h) from sigma(h), but for its value: parts, and a factor for each."""
+    slope = SLOPES[name]
+    if slope.shift:
+        slots[0] = slots[0] + slope.shift
+    squares = program(layout, tuple(range(len(layout)))).square[1:]
     parts = [_evaluate(square, slots) for square in squares]
-    parts[0].mul_(factor).add_(constant)
-    return parts, [1.0, *(factor * square.factor for square in squares[1:])]
+    return [None, *parts], [1.0, *(slope.factor * square.factor for square in squares)]
 
 
 def _transpose(
     layout: Layout,
     present: tuple[int, ...],
-    slopes: list[Tensor],
+    slopes: list[Any],
     factors: list[float],
-    grad: Tensor,
-    out: Tensor,
+    grads: list[Tensor],
+    result: list[Tensor],
 ) -> None:
-    """Transpose of the product with a series."""
+    """Transpose of the product with a series; the part of its value is in the result already."""
     slopes = _derive(layout, [*slopes, *[None] * len(layout.derived)], factors)
     factors = [*factors, *[1.0] * len(layout.derived)]
-    grads = grad.unbind(0)
     parts: list[Any] = [None] * len(layout.positions)
-    for c, part in zip(present, out.unbind(0), strict=True):
-        parts[c] = torch.mul(slopes[0], grads[c], out=part)
-    for sum_, position in _derived(layout, present):
-        parts[position] = torch.zeros_like(parts[0])
+    for c, part in zip(present, result, strict=True):
+        parts[c] = part
+    for _, position in _derived(layout, present):
+        parts[position] = torch.zeros_like(result[0])
     for c, row in enumerate(layout.products):
         for count, a, b in row:
-            if parts[b] is not None and (a, b) != (0, c):
+            if a != 0 and parts[b] is not None:
                 parts[b].addcmul_(slopes[a], grads[c], value=count * factors[a])
     for sum_, position in _derived(layout, present):
         for count, c in sum_:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from pdenet.jets.algebra import Term, add, times
-from pdenet.jets.index import Factor, Index, canonical
+from pdenet.jets.index import Factor, Index, canonical, order
 
 Coefficients = dict[tuple[int, ...], Index]
 """For each subset of the variables s, the partial derivative that is its coefficient."""
@@ -45,7 +45,7 @@ def derivative(
     total: Term = 0.0
     for coefficients in _polynomials(index):
         terms = [{s: argument(part) for s, part in coefficients.items()} for argument in arguments]
-        total = add(total, _mixed_derivative(function, terms))
+        total = add(total, _mixed_derivative(function, terms, order(index)))
     assert isinstance(total, Tensor)
     return total
 
@@ -84,7 +84,7 @@ def _coefficient(
 
 
 def _mixed_derivative(
-    function: Function, arguments: Sequence[dict[tuple[int, ...], Term]]
+    function: Function, arguments: Sequence[dict[tuple[int, ...], Term]], variables: int
 ) -> Tensor:
     value = next(a[()] for a in arguments if isinstance(a[()], Tensor))
     assert isinstance(value, Tensor)
@@ -94,7 +94,7 @@ def _mixed_derivative(
         return function([_evaluate(argument, s) for argument in arguments])
 
     nested: Callable[..., Tensor] = at
-    for _ in range(max(len(subset) for subset in arguments[0])):
+    for _ in range(variables):
         nested = _by_last(nested, zero, one)
     return nested()
 

@@ -82,6 +82,7 @@ def div(v: Vector, *names: str) -> Any:
 
     Raises:
         ValueError: The numbers of components and coordinates differ.
+        TypeError: Not a vector, or one of plain tensors.
     """
     _check_vector(v, "div")
     if isinstance(v[0], Vector):

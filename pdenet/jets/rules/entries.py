@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from pdenet.jets.algebra import Parts, Term, is_zero
+from pdenet.jets import algebra
+from pdenet.jets.algebra import Parts, Term
 from pdenet.jets.rules.shapes import each, is_jet, of, parts_of, refuse_points, spread, value_of
 
 if TYPE_CHECKING:
@@ -18,13 +19,11 @@ def structural(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def rule(x: "Jet", *args: Any, **kwargs: Any) -> Any:
         parts = spread(x)
-        moved = [function(p, *args, **kwargs) if isinstance(p, Tensor) else 0.0 for p in parts]
+        moved: list[Any] = [of(lambda p: function(p, *args, **kwargs), part) for part in parts]
         if isinstance(moved[0], Tensor):
             return x.like(moved)
-        return tuple(
-            x.like([m if isinstance(m, float) else m[k] for m in moved])
-            for k in range(len(moved[0]))
-        )
+        pieces = range(len(moved[0]))
+        return tuple(x.like([m if algebra.is_zero(m) else m[k] for m in moved]) for k in pieces)
 
     return rule
 
@@ -82,7 +81,7 @@ def join(function: Callable[..., Tensor], new_axes: int) -> Callable[..., "Jet"]
 def _joined(
     function: Callable[..., Tensor], dim: int, parts: Parts, values: Sequence[Tensor]
 ) -> Term:
-    if all(is_zero(part) for part in parts):
+    if all(algebra.is_zero(part) for part in parts):
         return 0.0
     pairs = zip(parts, values, strict=True)
     return function([p if isinstance(p, Tensor) else torch.zeros_like(v) for p, v in pairs], dim)

@@ -28,12 +28,12 @@ def addmm(bias: Tensor, x: "Jet", weight: Tensor, *, beta: float = 1, alpha: flo
 
 def matmul(a: Any, b: Any) -> "Jet":
     """Matrix product over trailing axes."""
-    if is_jet(a) and is_jet(b):
-        return a.like(level(algebra.multiply(a.layout, a.parts, b.parts, torch.matmul)))
-    if not is_jet(a) and _is_swapped(a, b):
-        a, b = b, a
     if is_jet(a):
+        if is_jet(b):
+            return a.like(level(algebra.multiply(a.layout, a.parts, b.parts, torch.matmul)))
         return each(lambda channel: torch.matmul(channel, b), a)
+    if _is_swapped(a, b):
+        return each(lambda channel: torch.matmul(channel, a), b)
     return each(lambda channel: torch.matmul(a, channel), b)
 
 
@@ -82,5 +82,5 @@ def einsum(equation: str, *operands: Any) -> "Jet":
     first = operands[jets[0]]
     if len(jets) == 1:
         return first.like([of(contract, part) for part in spread(first)])
-    both = [spread(operands[k]) for k in jets]
-    return first.like(algebra.multiply(first.layout, *both, contract))
+    left, right = (spread(operands[k]) for k in jets)
+    return first.like(algebra.multiply(first.layout, left, right, contract))
