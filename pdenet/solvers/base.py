@@ -78,9 +78,11 @@ class Solver(pl.LightningModule, ABC):
         self.automatic_optimization = len(self.phases) == 1 and block == 1 and self._plain()
         regions = {n: c.on for n, c in residuals.conditions.items()}
         self.sampler.bind(regions, seed)
-        self.balance.bind(regions, seed)
+        # Weights of conditions that turn out to be imposed are no mistake.
+        self.balance.bind({n: c.on for n, c in residuals.problem.conditions.items()}, seed)
         self.compile_after = compile_after
         self._compiled: Rows | None = None
+        self._resumed = False
         self.drawing = Drawing(residuals, self.sampler)
         self._weights: dict[str, Tensor] = {}
         self._terms: dict[str, Tensor] = {}
@@ -183,6 +185,7 @@ class Solver(pl.LightningModule, ABC):
                 f"solves {mine}; resume with the same problem, parameters and seed."
             )
         self.progress = Progress(**{**saved["progress"], "stopped_by": None, "stop_reason": ""})
+        self._resumed = True
         weights = saved["weights"]
         # Weights of points are those of the first rank's points.
         if distributed() and any(w.ndim for w in weights.values()):
@@ -286,8 +289,14 @@ class Solver(pl.LightningModule, ABC):
 
     def _draw(self) -> bool:
         """This step's points, free while they stay the same; whether they replaced others."""
-        start = self.progress.phase_start
-        return self.drawing.at(start + self.phase.drawing_step(self.progress.step - start))
+        done = self.progress.step - self.progress.phase_start
+        if self._resumed and done > 0:
+            self.drawing.at(self._drawing_step(done - 1))  # what the step before the stop used
+        self._resumed = False
+        return self.drawing.at(self._drawing_step(done))
+
+    def _drawing_step(self, done: int) -> int:
+        return self.progress.phase_start + self.phase.drawing_step(done)
 
     def _gradient_norms(self, rows: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Norm of each term's gradient, at the price of one reverse pass a term."""
