@@ -18,8 +18,8 @@ from benchmarks.step_speed.case import OPERATORS, Case, Steps
 
 SIZES = (256, 2048, 16384)
 PRECISIONS = (32, 64)
-ROUNDS = 5
-ROUND_SECONDS = 1.0  # a contender's turn; at least one step
+ROUNDS = 3
+ROUND_SECONDS = 0.7  # a contender's turn; at least one step
 TOO_LONG = 6.0  # seconds a step: measured in one round only
 
 

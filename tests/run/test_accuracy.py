@@ -1,4 +1,4 @@
-"""Default settings solve problems of each class, at reduced targets, in a bounded number of steps."""
+"""Default settings solve problems of each class, at reduced targets, in bounded steps."""
 
 import pytest
 
