@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -100,22 +101,25 @@ def indicators(residuals: Residuals, training: Mapping[str, Points]) -> dict[str
         else c.on.sample(FRESH_POINTS, seed=FRESH_SEED)
         for name, c in residuals.problem.conditions.items()
     }
-    everything = Residuals(residuals.problem, residuals.model)
-    everything.unknowns = residuals.unknowns
-    fresh = {n: float(rms(r)) for n, r in everything.in_chunks(fresh_points).items()}
-    trained = {n: float(rms(r)) for n, r in residuals.in_chunks(training).items()}
+    fresh = {n: _size(r) for n, r in residuals.in_chunks(fresh_points).items()}
+    trained = {n: _size(r) for n, r in residuals.in_chunks(training).items()}
     dimension = residuals.problem.domain.dimension
     boundary = [
         fresh[n] for n, c in residuals.problem.conditions.items() if c.on.dimension < dimension
     ]
     # Below round-off there is nothing that could have been fitted.
-    ratios = [fresh[n] / trained[n] for n in trained if trained[n] > ROUND_OFF]
+    ratios = [fresh[n] / trained[n] for n in trained if ROUND_OFF < trained[n] < math.inf]
     return {
         "training": trained,
         "fresh": fresh,
         "overfit": max(ratios, default=1.0),
         "boundary": max(boundary, default=0.0),
     }
+
+
+def _size(rows: Tensor) -> float:
+    """Root mean square; infinite where a residual has no value, such as a root of u < 0."""
+    return float(rms(rows)) if bool(rows.isfinite().all()) else math.inf
 
 
 def judge(
@@ -145,7 +149,7 @@ def judge(
             f"Residuals at fresh points are {found['overfit']:.0f} times those at training points: "
             "the points were fitted, not the equation. More points, or fresh ones, help."
         )
-    if errors is None:
+    if not errors:
         reasons.append(
             "There is no reference: small residuals do not bound the error. Compare with a second "
             "run of another seed and width before trusting it."

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
+from torch import nn
+
 from pdenet.balancing import BALANCES
 from pdenet.networks import NETWORKS
-from pdenet.optim import OPTIMIZERS
+from pdenet.optim import OPTIMIZERS, Phase
 from pdenet.problem import Problem
 from pdenet.sampling import SAMPLERS
 from pdenet.solvers import SOLVERS
@@ -102,6 +105,17 @@ class Part:
             return partial(make, **self.arguments)
         return make(**self.arguments)
 
+    def for_window(self, problem: Problem) -> Part:
+        """The part for one window of time: ready objects are copied, so that windows share none."""
+        if isinstance(self.given, nn.Module):
+            return replace(self, given=copy.deepcopy(self.given))
+        weights = self.arguments.get("weights") if self.kind == "balance" else None
+        if not weights:
+            return self
+        # Data may have no measurements in this window.
+        kept = {n: w for n, w in weights.items() if n in problem.conditions}
+        return replace(self, arguments={**self.arguments, "weights": kept})
+
     def as_given(self) -> dict[str, Any]:
         """Name and arguments that were given, as a configuration stores them."""
         return {"name": self.name, **self.arguments} if self.given is None else self.describe()
@@ -109,14 +123,24 @@ class Part:
     def describe(self) -> dict[str, Any]:
         """Name and all arguments, as a record stores them."""
         if self.given is not None:
-            kind = self.given if inspect.isfunction(self.given) else type(self.given)
-            return {"name": kind.__name__}
+            return {"name": _called(self.given)}
         defaults = {
             n: p.default
             for n, p in options(self.kind, self.concrete).items()
             if p.default is not p.empty
         }
         return {"name": self.concrete, **defaults, **self.arguments}
+
+
+def _called(given: Any) -> str:
+    """What a person calls a ready object."""
+    if isinstance(given, tuple | list):
+        return ", ".join(_called(part) for part in given)
+    if isinstance(given, Phase):
+        return given.name
+    if isinstance(given, partial):
+        return _called(given.func)
+    return getattr(given, "__name__", type(given).__name__)
 
 
 def options(kind: str, name: str) -> dict[str, inspect.Parameter]:

@@ -7,6 +7,7 @@ import time
 import pytorch_lightning as pl
 
 from pdenet.accuracy import Comparison, unknown_errors
+from pdenet.optim import NonFiniteError
 from pdenet.record import Curve
 from pdenet.solvers import Solver
 
@@ -81,8 +82,13 @@ class Measure(pl.Callback):
 
         Returns:
             Worst relative L2 error, or None without a reference.
+
+        Raises:
+            NonFiniteError: The parameters are not finite, so that there is nothing to measure.
         """
         start = time.monotonic()
+        if not all(bool(p.isfinite().all()) for p in solver.parameters()):
+            raise NonFiniteError(f"Step {solver.progress.step}: a parameter")
         error = self._error(solver)
         curve = self.curve
         curve.step.append(solver.progress.step)
@@ -116,4 +122,4 @@ class Measure(pl.Callback):
         if self.comparison is None:
             return None
         found = {**self.comparison.errors(solver.residuals), **unknown_errors(solver.residuals)}
-        return max(e.relative_l2 for e in found.values())
+        return max((e.relative_l2 for e in found.values()), default=None)

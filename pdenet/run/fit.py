@@ -49,6 +49,14 @@ class Fit:
         """Whether the numbers that it left mean nothing."""
         return self.stopped_by in {"nan", "unbounded", "out-of-memory"}
 
+    def finished(self) -> dict[str, Any]:
+        """Tensors and plain data that a later run needs of a window that is done."""
+        return {
+            "state_dict": self.checkpoint["state_dict"],
+            "steps": self.solver.progress.step,
+            "curve": dict(vars(self.curve)),
+        }
+
 
 def fit(run: Run, checkpoint: dict[str, Any] | None = None) -> Fit:
     """Trains one network on one problem.
@@ -75,11 +83,12 @@ def fit(run: Run, checkpoint: dict[str, Any] | None = None) -> Fit:
             ckpt = None if checkpoint is None else path
             trainer.fit(solver, ckpt_path=ckpt, weights_only=None if ckpt is None else True)
         except NonFiniteError as error:
+            solver.progress.stopped_by = None  # what else had asked for the end comes second
             solver.note("nan", str(error))
         except torch.OutOfMemoryError as error:
             solver.note("out-of-memory", f"{error}. Use fewer points or a smaller network.")
         end = time.monotonic()
-        solver.note("max-steps", f"{solver.progress.step} steps are taken")
+        _note_end(solver)
         trainer.save_checkpoint(path)
         saved = torch.load(path, map_location="cpu", weights_only=True)
     measuring = measure.seconds_measuring + rank.seconds - before
@@ -92,6 +101,15 @@ def fit(run: Run, checkpoint: dict[str, Any] | None = None) -> Fit:
     assert progress.stopped_by is not None
     stopped = progress.stopped_by, progress.stop_reason
     return Fit(solver, saved, measure.curve, *stopped, seconds, rank.summary())
+
+
+def _note_end(solver: Solver) -> None:
+    """Says why training ended where nothing else did."""
+    if not all(bool(p.isfinite().all()) for p in solver.parameters()):
+        # A gradient may be NaN where the loss is not, such as that of a root at zero.
+        solver.progress.stopped_by = None
+        solver.note("nan", f"Step {solver.progress.step} left parameters that are not finite.")
+    solver.note("max-steps", f"{solver.progress.step} steps are taken")
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,10 @@ from pdenet.record import Curve
 from pdenet.residuals import Residuals
 from pdenet.run.fit import Fit, fit
 from pdenet.run.setup import Run
+
+# Of a window's length. The error is (k h)^4 / 30 of a rate of frequency k; ten times less would
+# lose as much to round-off.
+RATE_STEP = 1e-3
 
 
 class Windows(nn.Module):
@@ -52,7 +57,7 @@ def march(
 
     Args:
         run: The run; its settings say how many windows.
-        finished: State of the solvers of windows that were finished before.
+        finished: What :meth:`~pdenet.run.fit.Fit.finished` gave for windows of an earlier run.
         checkpoint: Where to go on within the first unfinished window, or None.
 
     Returns:
@@ -76,22 +81,28 @@ def march(
     return fits
 
 
-def restored(run: Run, states: Sequence[dict[str, Any]]) -> Residuals:
+def restored(run: Run, checkpoint: dict[str, Any]) -> Residuals:
     """The network of a run that was saved.
 
     Args:
         run: The run.
-        states: State of the solver of each window that was begun.
+        checkpoint: Its checkpoint.
 
     Returns:
         Network and problem, windows joined.
+
+    Raises:
+        ValueError: The checkpoint belongs to another problem or network.
     """
+    begun = [*checkpoint["pdenet"]["finished_windows"], {"state_dict": checkpoint["state_dict"]}]
     if run.settings.windows == 1:
-        return _finished(run, states[0]).solver.residuals
-    edges = window_edges(run.problem, run.settings.windows)
-    fits: list[Fit] = []
-    for state, (start, end) in zip(states, itertools.pairwise(edges), strict=False):
-        fits.append(_finished(_window(run, fits, start, end), state))
+        fits = [_finished(run, begun[0])]
+    else:
+        edges = window_edges(run.problem, run.settings.windows)
+        fits = []
+        for window, (start, end) in zip(begun, itertools.pairwise(edges), strict=False):
+            fits.append(_finished(_window(run, fits, start, end), window))
+    fits[-1].solver.on_load_checkpoint(checkpoint)
     return joined(run.problem, fits)
 
 
@@ -101,10 +112,18 @@ def _window(run: Run, fits: Sequence[Fit], start: float, end: float) -> Run:
     return run.window(run.problem.at_time(start, end, values))
 
 
-def _finished(window: Run, state: dict[str, Any]) -> Fit:
+def _finished(window: Run, saved: dict[str, Any]) -> Fit:
     solver = window.build_solver()
-    solver.load_state_dict(state)
-    return Fit(solver, {"state_dict": state}, Curve(), "target", "finished before")
+    try:
+        solver.load_state_dict(saved["state_dict"])
+    except RuntimeError as error:
+        raise ValueError(
+            "The checkpoint does not fit the network of the run's configuration: "
+            f"{str(error).splitlines()[-1].strip()}. Give back the files as they were written."
+        ) from error
+    solver.progress.step = saved.get("steps", 0)
+    curve = Curve(**saved.get("curve", {}))
+    return Fit(solver, {"state_dict": saved["state_dict"]}, curve, "target", "finished before")
 
 
 def window_edges(problem: Problem, windows: int) -> list[float]:
@@ -129,6 +148,22 @@ def window_edges(problem: Problem, windows: int) -> list[float]:
     return [float(t) for t in np.linspace(first, last, windows + 1)]
 
 
+def check_windows(problem: Problem, windows: int) -> None:
+    """Refuses windows that a problem cannot be cut into.
+
+    Args:
+        problem: The problem.
+        windows: How many windows.
+
+    Raises:
+        ValueError: The problem has no time, or a condition that no window can carry.
+    """
+    edges = window_edges(problem, windows)
+    if windows > 1:
+        for start, end in itertools.pairwise(edges):
+            problem.at_time(start, end)
+
+
 def joined(problem: Problem, fits: Sequence[Fit]) -> Residuals:
     """The whole problem with the networks of all its windows.
 
@@ -145,19 +180,30 @@ def joined(problem: Problem, fits: Sequence[Fit]) -> Residuals:
     column = problem.coordinates.index("t")
     residuals = [one.solver.residuals for one in fits]
     model = Windows([r.model for r in residuals], edges, column)
-    whole = Residuals(problem, model, set(problem.conditions) - set(residuals[0].conditions))
+    trained = {name for r in residuals for name in r.conditions}
+    whole = Residuals(problem, model, set(problem.conditions) - trained)
     whole.unknowns = residuals[-1].unknowns
     return whole
 
 
 def joined_points(fits: Sequence[Fit]) -> dict[str, Points]:
-    """The last training points of all windows; start values only where the problem has them."""
-    points = dict(fits[0].solver.points)
-    for later in fits[1:]:
-        conditions = later.solver.residuals.conditions
-        for name in (n for n, c in conditions.items() if not isinstance(c, Initial)):
-            points[name] = Points.concatenate([points[name], later.solver.points[name]])
-    return points
+    """The last training points of the windows that were trained now.
+
+    Later windows start from values of earlier networks, which the problem does not know: points at
+    their starts are left out.
+
+    Args:
+        fits: The windows' fits.
+
+    Returns:
+        Points by condition.
+    """
+    points: dict[str, list[Points]] = {}
+    for i, one in enumerate(fits):
+        for name, drawn in one.solver.points.items():
+            if i == 0 or not isinstance(one.solver.problem.conditions[name], Initial):
+                points.setdefault(name, []).append(drawn)
+    return {name: Points.concatenate(parts) for name, parts in points.items()}
 
 
 def continuation(problem: Problem, residuals: Residuals, time: float) -> dict[str, Any]:
@@ -172,57 +218,72 @@ def continuation(problem: Problem, residuals: Residuals, time: float) -> dict[st
         By field: a function, or a tuple of them for a vector; rates under ``"u.t"``.
     """
     frozen = residuals.model.eval().requires_grad_(False)
+    low, high = residuals.problem.domain.bounds["t"]
     values: dict[str, Any] = {}
     column = 0
     for name, shape in problem.shapes.items():
-        size = int(np.prod(shape))
-        parts = tuple(_at(problem, frozen, column + i, time) for i in range(size))
-        rates = tuple(_rate_at(problem, frozen, column + i, time) for i in range(size))
-        values[name] = parts if shape else parts[0]
-        values[f"{name}.t"] = rates if shape else rates[0]
-        column += size
+        columns = range(column, column := column + math.prod(shape))
+        values[name] = _nested([_at(problem, frozen, i, time) for i in columns], shape)
+        step = RATE_STEP * (high - low)
+        rates = [_rate_at(problem, frozen, i, time, step) for i in columns]
+        values[f"{name}.t"] = _nested(rates, shape)
     return values
 
 
-def _at(problem: Problem, model: nn.Module, column: int, time: float) -> Callable[..., Any]:
-    names = [c for c in problem.coordinates if c != "t"]
+def _nested(parts: list[Any], shape: tuple[int, ...]) -> Any:
+    """Components as the tuples of tuples that values of a field are given by."""
+    if not shape:
+        return parts[0]
+    size = len(parts) // shape[0]
+    return tuple(_nested(parts[i : i + size], shape[1:]) for i in range(0, len(parts), size))
 
+
+def _at(problem: Problem, model: nn.Module, column: int, time: float) -> Any:
     def value(**known: Any) -> Any:
-        return model(_stacked(problem, known, time))[..., column]
+        return _output(problem, model, column, time, known)
 
-    return with_signature(value, names)
+    return _function(problem, value)
 
 
-def _rate_at(problem: Problem, model: nn.Module, column: int, time: float) -> Callable[..., Any]:
+def _rate_at(problem: Problem, model: nn.Module, column: int, time: float, step: float) -> Any:
     """The time derivative, by a central difference of fourth order.
 
-    A formula of network values stays a function that jets pass through, whatever the network; at a
-    step of 1e-3 of the time its error is near round-off for smooth solutions.
+    A formula of network values stays a function that jets pass through, whatever the network.
 
     Args:
         problem: The whole problem.
         model: The window's network.
         column: The output.
         time: The window's last time.
+        step: Half the distance of the inner two times.
 
     Returns:
-        Function of the other coordinates.
+        Function of the other coordinates, or a number where there are none.
     """
-    low, high = problem.domain.bounds["t"]
-    step = 1e-3 * (high - low)
-    names = [c for c in problem.coordinates if c != "t"]
 
     def rate(**known: Any) -> Any:
         def u(t: float) -> Any:
-            return model(_stacked(problem, known, t))[..., column]
+            return _output(problem, model, column, t, known)
 
         near, far = u(time + step) - u(time - step), u(time + 2 * step) - u(time - 2 * step)
         return (8 * near - far) / (12 * step)
 
-    return with_signature(rate, names)
+    return _function(problem, rate)
 
 
-def _stacked(problem: Problem, known: Mapping[str, Any], time: float) -> Any:
+def _function(problem: Problem, function: Callable[..., Any]) -> Any:
+    """A function with the names of all coordinates but time; a number where there are none."""
+    names = [c for c in problem.coordinates if c != "t"]
+    return with_signature(function, names) if names else float(function())
+
+
+def _output(
+    problem: Problem, model: nn.Module, column: int, time: float, known: Mapping[str, Any]
+) -> Any:
+    """One output of a network at a time: shape (n,), or () where time is the only coordinate."""
+    if not known:
+        like = next(model.parameters())
+        return model(like.new_full((1, 1), time))[0, column]
     first = next(iter(known.values()))
     columns = [known[c] if c != "t" else 0 * first + time for c in problem.coordinates]
-    return torch.stack(columns, dim=-1)
+    return model(torch.stack(columns, dim=-1))[..., column]

@@ -62,7 +62,7 @@ def outcome(run: Run, fits: Sequence[Fit], residuals: Residuals, earlier: Record
         effective_rank=_effective_rank(fits, earlier),
         verdict=verdict,
         reasons=[last.stop_reason, *reasons] if last.broken else reasons,
-        curve=_curve(fits, earlier),
+        curve=_curve(fits),
     )
 
 
@@ -80,10 +80,9 @@ def _effective_rank(fits: Sequence[Fit], earlier: Record | None) -> dict[str, An
     return {**found[-1], "initial": found[0]["initial"]} if found else None
 
 
-def _curve(fits: Sequence[Fit], earlier: Record | None) -> Curve:
-    """All windows' curves in a row, after that of finished windows of an earlier run."""
-    finished = sum(not fit.curve.step for fit in fits)
-    curve = Curve() if earlier is None or not finished else earlier.curve
+def _curve(fits: Sequence[Fit]) -> Curve:
+    """All windows' curves in a row."""
+    curve = Curve()
     for fit in fits:
         steps = curve.step[-1] if curve.step else 0
         seconds = curve.seconds[-1] if curve.seconds else 0.0

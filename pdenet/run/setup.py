@@ -61,9 +61,8 @@ class Run:
             max_seconds=None if s.max_seconds is None else s.max_seconds / n,
             max_steps=None if s.max_steps is None else max(1, s.max_steps // n),
         )
-        run = Run(problem, self.parts, share, self.callbacks, None, self.progress)
-        run.chosen = self.chosen
-        return run
+        parts = {kind: part.for_window(problem) for kind, part in self.parts.items()}
+        return Run(problem, parts, share, self.callbacks, None, self.progress)
 
     def build_solver(self) -> Solver:
         """The LightningModule, with all its parts."""

@@ -21,7 +21,7 @@ from pdenet.run.folder import (
     read_settings,
     write_folder,
 )
-from pdenet.run.march import joined, march, restored, window_edges
+from pdenet.run.march import check_windows, joined, march, restored
 from pdenet.run.outcome import outcome
 from pdenet.run.setup import Run
 from pdenet.selection import Part
@@ -82,7 +82,7 @@ def solve(
     settings = Settings(problem={"name": name, **built.parameters}, **described, **options)
     run = Run(built, parts, settings, tuple(callbacks), None, progress)
     # What does not fit is refused before anything is written.
-    window_edges(built, settings.windows)
+    check_windows(built, settings.windows)
     solver = run.build_solver()
     run.folder = None if out is None else new_folder(Path(out))
     if progress:
@@ -148,8 +148,7 @@ def load(
     record = Record.load(folder / RECORD)
     run = _rebuild(read_settings(folder), problem, parts or {})
     checkpoint = read_checkpoint(folder)
-    states = [*checkpoint["pdenet"]["finished_windows"], checkpoint["state_dict"]]
-    return Solution(restored(run, states), record, folder)
+    return Solution(restored(run, checkpoint), record, folder)
 
 
 def _train(
@@ -162,14 +161,20 @@ def _train(
     solution = Solution(residuals, outcome(run, fits, residuals, earlier), run.folder)
     if run.folder is not None:
         saved = fits[-1].checkpoint
-        saved["pdenet"]["finished_windows"] = [f.checkpoint["state_dict"] for f in fits[:-1]]
+        saved["pdenet"]["finished_windows"] = [f.finished() for f in fits[:-1]]
         write_folder(run.folder, run.settings, solution, saved)
     return solution
 
 
 def _rebuild(settings: Settings, problem: Problem | None, given: Mapping[str, Any]) -> Run:
-    if problem is None:
-        parameters = dict(settings.problem)
-        problem = find(parameters.pop("name")).build(**parameters)
-    parts = {k: Part.parse(k, given.get(k, getattr(settings, k))) for k in PARTS}
+    try:
+        if problem is None:
+            parameters = dict(settings.problem)
+            problem = find(parameters.pop("name")).build(**parameters)
+        parts = {k: Part.parse(k, given.get(k, getattr(settings, k))) for k in PARTS}
+    except ValueError as error:
+        raise ValueError(
+            f"{error} What the run was given as an object is to be given again: "
+            'load(folder, problem=..., parts={"network": ...}).'
+        ) from error
     return Run(problem, parts, settings)
