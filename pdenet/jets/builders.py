@@ -48,8 +48,8 @@ def negative(a: Operand) -> Expression:
 
 def divide(a: Operand, b: Operand) -> Expression:
     """Quotient."""
-    if isinstance(b, Tensor | Real):
-        return Product(a, 1 / b)
+    if isinstance(b, Real):
+        return Product(a, 1 / float(b))
     return Product(a, Composition(UNIVARIATE["reciprocal"], b))
 
 

@@ -94,4 +94,4 @@ def _are_same(operands: Sequence[Operand]) -> bool:
 def _is_same(a: Operand, b: Operand) -> bool:
     if isinstance(a, Composition) and isinstance(b, Composition):  # one divisor, for each component
         return a.derivatives is b.derivatives and a.argument is b.argument
-    return a is b
+    return a is b or (isinstance(a, float | int) and a == b)

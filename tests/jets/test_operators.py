@@ -97,6 +97,8 @@ def test_gradient_hessian_and_their_kin(evaluate, exact) -> None:
 def test_divergence_of_a_gradient_is_carried_as_a_laplacian(evaluate, exact) -> None:
     close(evaluate(lambda u: div(grad(u))), exact(0, LAP))
     assert len(evaluate.layout) == 5
+    close(evaluate(lambda u, n: div(grad(u) / 4 / n), n=2 * torch.ones(5)), exact(0, LAP) / 8)
+    assert len(evaluate.layout) == 5
     found = evaluate(lambda u, x: div((1 + x) * grad(u) / u - 2 * grad(u)))
     assert len(evaluate.layout) == 5
     u, lap = exact(0), exact(0, LAP)
