@@ -45,6 +45,9 @@ def _run(suite: ModuleType, arguments: argparse.Namespace, path: Path) -> None:
         "suite": arguments.suite,
         "versions": versions(PEERS),
         "machine": {**machine(), "threads": torch.get_num_threads()},
+        "options": {
+            k: v for k, v in vars(arguments).items() if k not in ("action", "suite", "out")
+        },
         "rows": [],
     }
     path.parent.mkdir(exist_ok=True)
@@ -56,9 +59,11 @@ def _run(suite: ModuleType, arguments: argparse.Namespace, path: Path) -> None:
 def _page(name: str, data: dict[str, Any], table: str) -> str:
     packages = ", ".join(f"{k} {v}" for k, v in data["versions"].items())
     where = data["machine"]
+    options = ", ".join(f"{k} {v}" for k, v in data.get("options", {}).items() if v is not None)
     return (
         f"# {name}\n\nMade by `python -m benchmarks table {name}` from `records/{name}.json`.\n"
-        f"{where['cores']} cores, {where['threads']} threads, {where['processor']}; {packages}.\n\n"
+        f"{where['cores']} cores, {where['threads']} threads, {where['processor']}; {packages}.\n"
+        f"Options: {options or 'not recorded'}.\n\n"
         f"{table}\n"
     )
 
