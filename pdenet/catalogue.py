@@ -6,6 +6,7 @@ registered by importing a file: the functions are found by that annotation.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import inspect
@@ -13,12 +14,13 @@ import math
 import pkgutil
 import sys
 import typing
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from pdenet.problem import Problem
@@ -41,8 +43,8 @@ class Entry:
 
     @property
     def name(self) -> str:
-        """The function's name in kebab-case, as on the command line."""
-        return self.function.__name__.replace("_", "-")
+        """Its name in kebab-case, as on the command line."""
+        return self.spec.rpartition(":")[2]
 
     @property
     def summary(self) -> str:
@@ -65,22 +67,29 @@ class Entry:
             The problem, with its name and all its parameters.
 
         Raises:
-            ValueError: A parameter is unknown, of the wrong type or not finite, or the problem
-                itself refuses it.
+            ValueError: A parameter is unknown, of the wrong type or not finite, or the function
+                fails.
         """
-        known = self.parameters
+        known, types = self.parameters, _hints(self.function)
         for name, value in parameters.items():
             if name not in known:
                 raise ValueError(
                     f"Problem {self.name!r} has no parameter {name!r}; it has {list(known)}."
                 )
-            _check_parameter(self.name, name, value, known[name])
+            _check_parameter(f"Parameter {name!r} of problem {self.name!r}", value, types.get(name))
         defaults = {n: p.default for n, p in known.items() if p.default is not p.empty}
         if missing := [n for n in known if n not in {**defaults, **parameters}]:
             raise ValueError(
                 f"Problem {self.name!r} needs {missing}; give --problem.{missing[0]} VALUE."
             )
-        problem = self.function(**parameters)
+        try:
+            problem = self.function(**parameters)
+        except ValueError:
+            raise
+        except Exception as error:
+            raise ValueError(
+                f"Problem {self.name!r} cannot be built: {type(error).__name__}: {error}"
+            ) from error
         if not isinstance(problem, Problem):
             raise ValueError(
                 f"{self.spec} returned {type(problem).__name__}; it must return a Problem."
@@ -89,8 +98,18 @@ class Entry:
 
 
 def entries() -> list[Entry]:
-    """Every problem that has a name, in the order of names."""
-    found = {e.name: e for e in _installed()} | {e.name: e for e in _packaged()}
+    """Every problem that has a name, in the order of names.
+
+    Returns:
+        Our own, and those of other packages; one that cannot be loaded is left out with a warning.
+    """
+    found: dict[str, Entry] = {}
+    for point in entry_points(group=PROBLEMS):
+        try:
+            found[point.name] = _installed(point)
+        except ValueError as error:
+            warnings.warn(str(error), stacklevel=2)
+    found |= {e.name: e for e in _packaged()}
     return [found[name] for name in sorted(found)]
 
 
@@ -112,8 +131,11 @@ def find(spec: str) -> Entry:
         return _in_file(Path(path), name)
     module = spec.replace("-", "_")
     # One file a problem: most names need no look at the other files.
-    found = list(_in_module(module)) if module in _modules() else entries()
-    known = {e.name: e for e in found}
+    known = {e.name: e for e in _in_module(module)} if module in _modules() else {}
+    if spec not in known:
+        for point in entry_points(group=PROBLEMS, name=spec):
+            return _installed(point)
+        known = {e.name: e for e in entries()}
     if spec in known:
         return known[spec]
     close = get_close_matches(spec, known, n=1)
@@ -138,9 +160,21 @@ def _in_module(name: str) -> Iterator[Entry]:
         yield Entry(function.__name__.replace("_", "-"), function)
 
 
-def _installed() -> Iterator[Entry]:
-    for point in entry_points(group=PROBLEMS):
-        yield Entry(point.name, point.load())
+def _installed(point: EntryPoint) -> Entry:
+    """A problem of another package."""
+    try:
+        function = point.load()
+    except Exception as error:
+        raise ValueError(
+            f"The problem {point.name!r} of an installed package ({point.value}) cannot be loaded: "
+            f"{type(error).__name__}: {error}. Update that package, or uninstall it."
+        ) from error
+    if not inspect.isfunction(function):
+        raise ValueError(
+            f"The problem {point.name!r} of an installed package ({point.value}) is "
+            f"{function!r}; an entry point names a function that returns a Problem."
+        )
+    return Entry(point.name, function)
 
 
 def _in_file(path: Path, name: str) -> Entry:
@@ -174,7 +208,7 @@ def _run_file(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except SyntaxError as error:
         raise ValueError(f"{path}, line {error.lineno}: {error.msg}. Correct the file.") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(f"{path} cannot be run: {type(error).__name__}: {error}") from error
     return module
 
@@ -185,23 +219,36 @@ def _problem_functions(module: ModuleType) -> list[Callable[..., Problem]]:
         for _, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__
         and not function.__name__.startswith("_")
-        and typing.get_type_hints(function).get("return") is Problem
+        and _hints(function).get("return") is Problem
     ]
 
 
-def _check_parameter(problem: str, name: str, value: Any, parameter: inspect.Parameter) -> None:
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    """Types of the parameters and of what is returned; those that cannot be found are left out."""
+    scope, found = vars(inspect.getmodule(function)), {}
+    for name, annotation in inspect.get_annotations(function).items():
+        one = SimpleNamespace(__annotations__={name: annotation})
+        # A name may be imported for type checkers only.
+        with contextlib.suppress(NameError, AttributeError, TypeError, SyntaxError):
+            found |= typing.get_type_hints(one, scope)
+    return found
+
+
+def _check_parameter(what: str, value: Any, kind: Any) -> None:
+    """Refuses a value that does not fit its annotation, where that is a plain type."""
     if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(
-            f"Parameter {name!r} of problem {problem!r} is {value}; give a finite number."
-        )
-    default = parameter.default
-    numeric = isinstance(default, int | float) and not isinstance(default, bool)
-    if numeric and (isinstance(value, bool) or not isinstance(value, int | float)):
-        raise ValueError(
-            f"Parameter {name!r} of problem {problem!r} is {value!r}; give a number such as "
-            f"{default}."
-        )
-    if isinstance(default, int) and numeric and not isinstance(value, int):
-        raise ValueError(
-            f"Parameter {name!r} of problem {problem!r} is {value!r}; give a whole number."
-        )
+        raise ValueError(f"{what} is {value}; give a finite number.")
+    allowed = _PLAIN_TYPES.get(kind)
+    if allowed is None:
+        return
+    kinds, words = allowed
+    if not isinstance(value, kinds) or (isinstance(value, bool) and kind is not bool):
+        raise ValueError(f"{what} is {value!r}; give {words}.")
+
+
+_PLAIN_TYPES: dict[Any, tuple[tuple[type, ...], str]] = {
+    float: ((int, float), "a number"),
+    int: ((int,), "a whole number"),
+    str: ((str,), "text"),
+    bool: ((bool,), "true or false"),
+}

@@ -29,6 +29,7 @@ from pdenet.conditions import (
 )
 from pdenet.geometry import Domain, Points
 from pdenet.jets import Demand, Jet, discover
+from pdenet.record import plain
 
 PROBE_POINTS = 5  # few enough to be free; not as many as rows, columns or components
 
@@ -209,7 +210,7 @@ class Problem:
             "fields": MappingProxyType(_field_shapes(self.fields)),
             "conditions": MappingProxyType(dict(self.conditions)),
             "unknowns": MappingProxyType(unknowns),
-            "parameters": MappingProxyType(dict(self.parameters)),
+            "parameters": MappingProxyType(plain(self.parameters, "A problem's parameter")),
             "modulo_constant": tuple(self.modulo_constant),
             "regions": MappingProxyType(dict(self.regions)),
         }

@@ -183,3 +183,39 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(v) for v in value]
     return value
+
+
+def plain(value: Any, what: str = "A setting") -> Any:
+    """What JSON, YAML and checkpoints can hold: numbers, text, lists, mappings, nothing else.
+
+    Args:
+        value: Numbers of numpy and torch count as numbers, tuples as lists.
+        what: What it is, for the message.
+
+    Returns:
+        The same in Python's own types.
+
+    Raises:
+        ValueError: It is something else.
+
+    Example:
+        >>> plain({"points": (1, 2.5)})
+        {'points': [1, 2.5]}
+    """
+    if isinstance(value, Mapping):
+        return {str(k): plain(v, what) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v, what) for v in value]
+    if not isinstance(value, str) and getattr(value, "ndim", None) == 0:
+        value = value.item()
+    if isinstance(value, Path):
+        return str(value)
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    if value is None:
+        return None
+    raise ValueError(
+        f"{what} is {value!r}, which a run folder cannot hold; give numbers, text, or lists of "
+        "them."
+    )

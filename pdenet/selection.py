@@ -12,11 +12,11 @@ from typing import Any
 
 from torch import nn
 
-from pdenet.balancing import BALANCES
+from pdenet.balancing import BALANCES, Balance
 from pdenet.networks import NETWORKS
 from pdenet.optim import OPTIMIZERS, Phase
 from pdenet.problem import Problem
-from pdenet.sampling import SAMPLERS
+from pdenet.sampling import SAMPLERS, Sampler
 from pdenet.solvers import SOLVERS
 from pdenet.solvers.hard import plan_hard_conditions
 
@@ -62,6 +62,7 @@ class Part:
 
     def __post_init__(self) -> None:
         if self.given is not None:
+            _check_given(self.kind, self.given)
             return
         registry = REGISTRIES[self.kind]
         if self.name not in ("auto", *registry):
@@ -89,7 +90,7 @@ class Part:
         if isinstance(spec, Mapping):
             arguments = dict(spec)
             return cls(kind, arguments.pop("name", "auto"), arguments)
-        return cls(kind, given=spec)
+        return cls(kind, given=(spec,) if isinstance(spec, Phase) else spec)
 
     @property
     def concrete(self) -> str:
@@ -130,6 +131,24 @@ class Part:
             if p.default is not p.empty
         }
         return {"name": self.concrete, **defaults, **self.arguments}
+
+
+def _check_given(kind: str, given: Any) -> None:
+    """Refuses a ready object that cannot be a part of its kind."""
+    fits, wanted = {
+        "solver": (callable(given) and not isinstance(given, nn.Module), "a class such as PINN"),
+        "network": (callable(given), "an nn.Module or a function (inputs, outputs) -> nn.Module"),
+        "sampler": (isinstance(given, Sampler), "a Sampler"),
+        "optimizer": (
+            isinstance(given, tuple | list) and all(isinstance(p, Phase) for p in given),
+            "a tuple of phases",
+        ),
+        "balance": (isinstance(given, Balance), "a Balance"),
+    }[kind]
+    if not fits:
+        raise ValueError(
+            f"The {kind} is {given!r}; give {wanted}, a name, or {{'name': ..., ...arguments}}."
+        )
 
 
 def _called(given: Any) -> str:

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 
+from pdenet.record import plain
+
 PARTS = ("solver", "network", "sampler", "optimizer", "balance")
+
+_NUMBER, _WHOLE, _WORD = ((int, float), "a number"), ((int,), "a whole number"), ((str,), "a word")
+_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
+    **dict.fromkeys(("max_seconds", "target_error"), _NUMBER),
+    **dict.fromkeys(("max_steps", "seed", "precision", "windows"), _WHOLE),
+    **dict.fromkeys(("device", "compile"), _WORD),
+}
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,7 @@ class Settings:
     windows: int = 1
 
     def __post_init__(self) -> None:
+        self._check_types()
         limits = {"max_seconds": self.max_seconds, "target_error": self.target_error}
         for name, value in limits.items():
             if value is not None and not (value > 0 and math.isfinite(value)):
@@ -70,6 +80,14 @@ class Settings:
         if self.compile not in ("auto", "yes", "no"):
             raise ValueError(f"--compile {self.compile} must be auto, yes or no.")
         self.torch_device()
+
+    def _check_types(self) -> None:
+        for name, (kinds, what) in _TYPES.items():
+            value = getattr(self, name)
+            fits = isinstance(value, kinds) and not isinstance(value, bool)
+            optional = value is None and name in ("max_seconds", "max_steps", "target_error")
+            if not (fits or optional):
+                raise ValueError(f"{_option(name)} {value!r} must be {what}.")
 
     @property
     def dtype(self) -> torch.dtype:
@@ -105,7 +123,7 @@ class Settings:
 
     def to_yaml(self) -> str:
         """The settings as YAML text; the options of the command line under their names."""
-        return yaml.safe_dump(_plain(asdict(self)), sort_keys=False)
+        return yaml.safe_dump(plain(vars(self)), sort_keys=False)
 
     @classmethod
     def from_yaml(cls, path: Path) -> Settings:
@@ -130,12 +148,24 @@ class Settings:
             raise ValueError(f"{where} has unknown keys {unknown}; known are {known}.")
         if "problem" not in data:
             raise ValueError(f"{where} names no problem; add 'problem: {{name: burgers}}'.")
-        named = {
-            k: {"name": v} if isinstance(v, str) else v
-            for k, v in data.items()
-            if k in ("problem", *PARTS)
+        named: dict[str, Any] = {
+            k: _named(k, v, where) for k, v in data.items() if k in ("problem", *PARTS)
         }
+        if isinstance(data.get("compile"), bool):  # YAML reads a bare yes as true
+            named["compile"] = "yes" if data["compile"] else "no"
         return cls(**{**data, **named})
+
+
+def _named(key: str, value: Any, where: str) -> dict[str, Any]:
+    """A problem or a part as a mapping with a name."""
+    if isinstance(value, str):
+        return {"name": value}
+    default = None if key == "problem" else "auto"
+    if isinstance(value, Mapping) and isinstance(value.get("name", default), str):
+        return dict(value)
+    raise ValueError(
+        f"{where} has {key}: {value!r}; write a name, or {{name: ...}} with its arguments."
+    )
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -161,12 +191,3 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 def _option(name: str) -> str:
     return "--" + name.replace("_", "-")
-
-
-def _plain(value: Any) -> Any:
-    """Tuples become lists: YAML's safe subset knows no tuples."""
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    return value

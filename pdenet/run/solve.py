@@ -79,12 +79,15 @@ def solve(
     given = dict(zip(PARTS, (solver, network, sampler, optimizer, balance), strict=True))
     parts = {kind: Part.parse(kind, value) for kind, value in given.items()}
     described = {kind: part.as_given() for kind, part in parts.items()}
-    settings = Settings(problem={"name": name, **built.parameters}, **described, **options)
+    data = {"problem": {"name": name, **built.parameters}, **described, **options}
+    settings = Settings.from_mapping(data, "solve(...)")
     run = Run(built, parts, settings, tuple(callbacks), None, progress)
     # What does not fit is refused before anything is written.
     check_windows(built, settings.windows)
     solver = run.build_solver()
-    run.folder = None if out is None else new_folder(Path(out))
+    if out is not None:
+        settings.to_yaml()
+        run.folder = new_folder(Path(out))
     if progress:
         announce(run, solver)
     return _train(run)
