@@ -24,6 +24,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from pdenet.problem import Problem
+from pdenet.record import plain
 
 PROBLEMS = "pdenet.problems"
 """The package of our own problems, and the group of entry points of other packages'."""
@@ -70,6 +71,8 @@ class Entry:
             ValueError: A parameter is unknown, of the wrong type or not finite, or the function
                 fails.
         """
+        # As they come back from a run folder, so that a loaded problem is the same.
+        parameters = plain(parameters, f"A parameter of problem {self.name!r}")
         known, types = self.parameters, _hints(self.function)
         for name, value in parameters.items():
             if name not in known:

@@ -94,6 +94,7 @@ def restored(run: Run, checkpoint: dict[str, Any]) -> Residuals:
     Raises:
         ValueError: The checkpoint belongs to another problem or network.
     """
+    run.build_solver().on_load_checkpoint(checkpoint)
     begun = [*checkpoint["pdenet"]["finished_windows"], {"state_dict": checkpoint["state_dict"]}]
     if run.settings.windows == 1:
         fits = [_finished(run, begun[0])]
@@ -102,7 +103,6 @@ def restored(run: Run, checkpoint: dict[str, Any]) -> Residuals:
         fits = []
         for window, (start, end) in zip(begun, itertools.pairwise(edges), strict=False):
             fits.append(_finished(_window(run, fits, start, end), window))
-    fits[-1].solver.on_load_checkpoint(checkpoint)
     return joined(run.problem, fits)
 
 
@@ -114,13 +114,7 @@ def _window(run: Run, fits: Sequence[Fit], start: float, end: float) -> Run:
 
 def _finished(window: Run, saved: dict[str, Any]) -> Fit:
     solver = window.build_solver()
-    try:
-        solver.load_state_dict(saved["state_dict"])
-    except RuntimeError as error:
-        raise ValueError(
-            "The checkpoint does not fit the network of the run's configuration: "
-            f"{str(error).splitlines()[-1].strip()}. Give back the files as they were written."
-        ) from error
+    solver.load_state_dict(saved["state_dict"])
     solver.progress.step = saved.get("steps", 0)
     curve = Curve(**saved.get("curve", {}))
     return Fit(solver, {"state_dict": saved["state_dict"]}, curve, "target", "finished before")

@@ -192,6 +192,30 @@ class Solver(pl.LightningModule, ABC):
             weights = {}
         self._weights = {name: w.to(self.device) for name, w in weights.items()}
 
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:
+        """Takes back what ``state_dict`` gave.
+
+        Args:
+            state_dict: Its result.
+            strict: Whether all names must match.
+            assign: Whether tensors are taken over instead of copied.
+
+        Returns:
+            Names that do not match.
+
+        Raises:
+            ValueError: It belongs to another network.
+        """
+        try:
+            return super().load_state_dict(state_dict, strict, assign)
+        except RuntimeError as error:
+            raise ValueError(
+                "The checkpoint does not fit the network, sampler and balance of this run: "
+                f"{' '.join(str(error).split()):.300}"
+            ) from error
+
     # -- steps -------------------------------------------------------------------------------
 
     def _block_of_steps(self) -> Tensor:
