@@ -343,10 +343,10 @@ def test_condition_of_two_fields_is_imposed_for_both_or_none():
 
 
 def test_too_many_directions_are_trained():
-    domain = Box(a=(0, 1), b=(0, 1), c=(0, 1), d=(0, 1))
+    domain = Box(a=(0, 1), b=(0, 1), c=(0, 1), e=(0, 1))
 
-    def value(a, b, c, d):
-        return torch.cos(a + 2 * b + 3 * c + 5 * d)
+    def value(a, b, c, e):
+        return torch.cos(a + 2 * b + 3 * c + 5 * e)
 
     p = problem(domain, walls=Dirichlet(u=value, on=domain.boundary))
     plan = plan_hard_conditions(p)
