@@ -92,7 +92,9 @@ class Part:
         if isinstance(spec, str):
             return cls(kind, spec)
         if isinstance(spec, Mapping):
-            arguments = dict(spec)
+            # Numbers of numpy and torch would end up in checkpoints, which hold plain data.
+            scalars = {k for k, v in spec.items() if getattr(v, "ndim", None) == 0}
+            arguments = {k: v.item() if k in scalars else v for k, v in spec.items()}
             return cls(kind, arguments.pop("name", "auto"), arguments)
         return cls(kind, given=(spec,) if isinstance(spec, Phase) else spec)
 
