@@ -43,7 +43,7 @@ class Solution:
     @property
     def unknowns(self) -> dict[str, float]:
         """Found values of the unknown constants, by name."""
-        return {name: float(value) for name, value in self.residuals.unknowns.items()}
+        return {name: float(value.detach()) for name, value in self.residuals.unknowns.items()}
 
     def __call__(self, **coordinates: Any) -> dict[str, Tensor]:
         """Every field at points.
