@@ -1,4 +1,4 @@
-"""The whole of a loss is one graph for torch.compile, with the values and gradients of eager mode."""
+"""A whole loss is one graph for torch.compile, with the values and gradients of eager mode."""
 
 import shutil
 from collections.abc import Callable
@@ -15,6 +15,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*torch.jit.script.* is deprecated:DeprecationWarning"),
 ]
 
+
 def many_terms(u, x):
     """What residuals are made of, in one: tracing costs seconds for each loss."""
     viscous = u.y + u * u.x - 0.01 * u.xx + torch.sin(x)
@@ -22,7 +23,7 @@ def many_terms(u, x):
 
 
 class Everything(nn.Module):
-    """Operations whose tracing is delicate: reflected operators, joins, indices, a hard condition."""
+    """Operations that are delicate to trace: reflected operators, joins, indices, conditions."""
 
     def __init__(self) -> None:
         super().__init__()
