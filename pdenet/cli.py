@@ -53,6 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(f"solve-problem: {' '.join(str(error).split())}", file=sys.stderr)
         return BAD_INPUT
+    except KeyboardInterrupt:
+        print("solve-problem: interrupted", file=sys.stderr)
+        return INTERRUPTED
 
 
 def _run(words: list[str]) -> int:

@@ -15,7 +15,8 @@ from pdenet.solvers import Solver
 class StopOnInterrupt(pl.Callback):
     """Turns the first SIGINT into an orderly stop; a second one breaks off at once.
 
-    Lightning's own handler ends the process, before anything can be saved.
+    Lightning's own handler ends the process, before anything can be saved. Put it first among the
+    callbacks, so that what others do when training starts is covered too.
     """
 
     def __init__(self) -> None:
@@ -29,8 +30,8 @@ class StopOnInterrupt(pl.Callback):
             self._module = pl_module
             self._previous = signal.signal(signal.SIGINT, self._stop)
 
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Puts the previous handler back."""
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Puts the previous handler back, when other callbacks have had their end of training."""
         self._restore()
 
     def on_exception(

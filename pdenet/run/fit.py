@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import tempfile
 import time
 import warnings
@@ -67,6 +68,9 @@ def fit(run: Run, checkpoint: dict[str, Any] | None = None) -> Fit:
 
     Returns:
         The fit. Trouble that has a name is the reason why it stopped, not an exception.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C was pressed twice, or before training began.
     """
     start = time.monotonic()
     solver = run.build_solver()
@@ -85,6 +89,9 @@ def fit(run: Run, checkpoint: dict[str, Any] | None = None) -> Fit:
         except NonFiniteError as error:
             solver.progress.stopped_by = None  # what else had asked for the end comes second
             solver.note("nan", str(error))
+        except SystemExit as error:  # Lightning's answer to a second Ctrl-C, which it then ignores
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            raise KeyboardInterrupt from error
         except torch.OutOfMemoryError as error:
             solver.note("out-of-memory", f"{error}. Use fewer points or a smaller network.")
         end = time.monotonic()

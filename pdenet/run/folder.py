@@ -81,20 +81,26 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
     return checkpoint
 
 
-def write_folder(
-    folder: Path, settings: Settings, solution: Solution, checkpoint: dict[str, Any]
-) -> None:
-    """Writes everything; the checkpoint first, since a run that cannot be resumed is lost.
+def write_state(folder: Path, settings: Settings, checkpoint: dict[str, Any]) -> None:
+    """Writes what a run is resumed from, before anything else can go wrong.
 
     Args:
         folder: The folder, which exists.
         settings: What reproduces the run.
-        solution: What it found.
         checkpoint: Where it can go on.
     """
     partial = folder / f"{CHECKPOINT}.partial"
     torch.save(checkpoint, partial)
     partial.replace(folder / CHECKPOINT)
     (folder / CONFIG).write_text(settings.to_yaml(), encoding="utf-8")
+
+
+def write_results(folder: Path, solution: Solution) -> None:
+    """Writes what a person looks at.
+
+    Args:
+        folder: The folder, which exists.
+        solution: What the run found.
+    """
     solution.record.save(folder / RECORD)
     write_report(solution, folder)

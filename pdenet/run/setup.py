@@ -94,9 +94,9 @@ class Run:
     def trainer(self, measure: Measure, rank: EffectiveRank) -> pl.Trainer:
         """A Trainer that is silent, has no end of its own but steps, and writes nothing."""
         s, device = self.settings, self.settings.torch_device()
-        # Effective rank comes first, so that no clock of training runs yet when it is measured.
+        # Effective rank comes early, so that no clock of training runs yet when it is measured.
         others = [c for c in self.callbacks if c is not rank]
-        callbacks = [rank, measure, StopOnInterrupt(), *others]
+        callbacks = [StopOnInterrupt(), rank, measure, *others]
         if s.max_seconds is not None:
             callbacks.append(TimeLimit(s.max_seconds))
         if self.progress:

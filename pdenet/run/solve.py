@@ -19,7 +19,8 @@ from pdenet.run.folder import (
     new_folder,
     read_checkpoint,
     read_settings,
-    write_folder,
+    write_results,
+    write_state,
 )
 from pdenet.run.march import check_windows, joined, march, restored
 from pdenet.run.outcome import outcome
@@ -125,7 +126,8 @@ def resume(
     )
     run = _rebuild(settings, problem, parts or {})
     run.folder, run.callbacks, run.progress = folder, tuple(callbacks), progress
-    return _train(run, read_checkpoint(folder), Record.load(folder / RECORD))
+    record = folder / RECORD  # it may be missing where Ctrl-C came while results were written
+    return _train(run, read_checkpoint(folder), Record.load(record) if record.exists() else None)
 
 
 def load(
@@ -160,12 +162,14 @@ def _train(
     finished = [] if checkpoint is None else checkpoint["pdenet"]["finished_windows"]
     marching = run.settings.windows > 1
     fits = march(run, finished, checkpoint) if marching else [fit(run, checkpoint)]
-    residuals = joined(run.problem, fits)
-    solution = Solution(residuals, outcome(run, fits, residuals, earlier), run.folder)
     if run.folder is not None:
         saved = fits[-1].checkpoint
         saved["pdenet"]["finished_windows"] = [f.finished() for f in fits[:-1]]
-        write_folder(run.folder, run.settings, solution, saved)
+        write_state(run.folder, run.settings, saved)
+    residuals = joined(run.problem, fits)
+    solution = Solution(residuals, outcome(run, fits, residuals, earlier), run.folder)
+    if run.folder is not None:
+        write_results(run.folder, solution)
     return solution
 
 

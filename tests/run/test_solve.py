@@ -253,7 +253,6 @@ def test_load_gives_solution_and_record_back(run: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("record.json", None, "not a record"),
         ("record.json", b"{}", "not a record"),
         ("checkpoint.ckpt", None, "cannot be read"),
         ("checkpoint.ckpt", b"garbage", "cannot be read .* --config"),
