@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from pdenet.jets.jet import Jet
 
 
+WRITING = frozenset(n for n in dir(Tensor) if n.endswith("_") and not n.startswith("_"))
+"""Operations that write into their argument."""
+
+
 def run_without_rule(func: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """An operation without a rule, applied to jets.
 
@@ -32,7 +36,7 @@ def run_without_rule(func: Callable[..., Any], args: Sequence[Any], kwargs: dict
         TypeError: The operation writes into its argument, or returns no tensor.
     """
     name = func.__name__
-    if name.endswith("_") and not name.endswith("__"):
+    if name in WRITING:
         raise TypeError(f"{name} writes into a jet. Use {name[:-1]}, which returns a new one.")
     leaves, tree = pytree.tree_flatten((list(args), kwargs), is_leaf=is_jet)
     jets = [leaf for leaf in leaves if is_jet(leaf)]

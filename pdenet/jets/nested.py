@@ -134,7 +134,7 @@ def _warn(what: str, module: str) -> None:
         "torch.func.jvp: exact, but several times slower. Operations that have rules are the keys "
         "of pdenet.jets.rules.RULES.",
         SlowDerivativeWarning,
-        stacklevel=4,
+        stacklevel=5,
     )
 
 
