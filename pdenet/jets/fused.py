@@ -133,7 +133,7 @@ class _Compose(Function):
         *tensors: Tensor,
     ) -> Tensor:
         everything = tuple(range(len(layout)))
-        parts = tensors[0].unbind(0) if present is None else tensors
+        parts = tensors[0] if present is None else tensors
         out = kernels.compose(name, derivatives_of, layout, present or everything, parts)
         ctx.name, ctx.derivatives_of = name, derivatives_of
         ctx.layout, ctx.present = layout, present
@@ -146,7 +146,7 @@ class _Compose(Function):
         layout = ctx.layout
         present = ctx.present or tuple(range(len(layout)))
         is_stacked = ctx.name in SLOPES or ctx.present is None
-        saved = ctx.saved_tensors[0].unbind(0) if is_stacked else ctx.saved_tensors
+        saved = ctx.saved_tensors[0] if is_stacked else ctx.saved_tensors
         if torch.is_grad_enabled():  # a gradient of the gradient is wanted
             grads = _gradient(ctx.name, ctx.derivatives_of, layout, present, saved, grad)
         else:
@@ -162,10 +162,11 @@ def _gradient(
     derivatives_of: Derivatives,
     layout: Layout,
     present: Sequence[int],
-    saved: Sequence[Tensor],
+    saved: Tensor | Sequence[Tensor],
     grad: Tensor,
 ) -> Tensor:
     """As :func:`pdenet.jets.kernels.gradient`, in operations that can be differentiated again."""
+    saved = saved.unbind(0) if isinstance(saved, Tensor) else saved
     if name in SLOPES:
         slope = SLOPES[name]
         shifted = (saved[0] + slope.shift, *saved[1:])

@@ -17,8 +17,8 @@ from pdenet.jets.slopes import SLOPES
 
 Derivatives = Callable[[Tensor, int], Sequence[Any]]
 
-BLOCK = 2**15
-"""Entries of one channel in a block, for each thread; about fifteen channels are alive at once."""
+BLOCK = 2**17
+"""Entries of one channel in a block, for each thread; a dozen channels are alive at once."""
 
 
 def compose(
@@ -26,7 +26,7 @@ def compose(
     derivatives_of: Derivatives,
     layout: Layout,
     present: tuple[int, ...],
-    parts: Sequence[Tensor],
+    parts: Tensor | Sequence[Tensor],
 ) -> Tensor:
     """Chain rule, for a function none of whose derivatives vanishes identically.
 
@@ -35,23 +35,23 @@ def compose(
         derivatives_of: The function and its derivatives.
         layout: Channels of the series.
         present: Channels of the argument that do not vanish.
-        parts: Those channels, shape (n, ...), or (1, ...) where constant.
+        parts: Those channels, stacked, or one by one: (n, ...), or (1, ...) where constant.
 
     Returns:
         All channels of the composition, shape (c, n, ...).
     """
     out = parts[0].new_empty((len(layout), *parts[0].shape))
     for rows in _blocks(parts[0]):
-        slots = _slots(layout, present, parts, rows)
-        result = list(out[:, rows].unbind(0))
+        block = _block(parts, rows)
+        slots, result = _slots(layout, present, block), out[:, rows]
         if name in SLOPES:
             slope = SLOPES[name]
             derivatives, factors = slope.tower(slope.value(slots[0], out=result[0]), layout.order)
         else:
             value, *derivatives = derivatives_of(slots[0], layout.order)
-            result[0].copy_(value)
+            result[0] = value
             factors = [1.0] * layout.order
-        _compose(layout, present, slots, derivatives, factors, result)
+        _compose(layout, present, block, slots, derivatives, factors, result)
     return out
 
 
@@ -60,7 +60,7 @@ def gradient(
     derivatives_of: Derivatives,
     layout: Layout,
     present: tuple[int, ...],
-    saved: Sequence[Tensor],
+    saved: Tensor | Sequence[Tensor],
     grad: Tensor,
 ) -> Tensor:
     """Gradient of :func:`compose`.
@@ -77,24 +77,22 @@ def gradient(
     Returns:
         Gradients of the present channels, stacked, each (n, ...).
     """
+    everything = tuple(range(len(layout)))
     out = grad.new_empty((len(present), *grad.shape[1:]))
     for rows in _blocks(grad[0]):
-        grads, result = list(grad[:, rows].unbind(0)), list(out[:, rows].unbind(0))
+        block, grads, result = _block(saved, rows), grad[:, rows], out[:, rows]
+        wanted = grads if present == everything else grads[list(present)]
         if name in SLOPES:
-            slots = _slots(layout, tuple(range(len(layout))), saved, rows)
-            value = slots[0]
-            for c, part in zip(present, result, strict=True):
-                SLOPES[name].backward(grads[c], value, grad_input=part)
+            slots = _slots(layout, everything, block)
+            SLOPES[name].backward(wanted, slots[0], grad_input=result)
             slopes, factors = _slopes(name, layout, slots)
         else:
-            slots = _slots(layout, present, saved, rows)
-            slopes = list(grad.new_empty((len(layout), *slots[0].shape)).unbind(0))
+            slots = _slots(layout, present, block)
             first, *rest = derivatives_of(slots[0], layout.order + 1)[1:]
-            slopes[0].copy_(first)
-            factors = [1.0] * len(layout)
-            _compose(layout, present, slots, rest, factors, slopes)
-            for c, part in zip(present, result, strict=True):
-                torch.mul(slopes[0], grads[c], out=part)
+            torch.mul(first, wanted, out=result)
+            series, factors = torch.empty_like(grads), [1.0] * len(layout)
+            _compose(layout, present, block, slots, rest, factors, series)
+            slopes = list(series.unbind(0))
         _transpose(layout, present, slopes, factors, grads, result)
     return out
 
@@ -109,13 +107,17 @@ def _blocks(like: Tensor) -> Iterator[slice]:
         yield slice(start, start + rows)
 
 
-def _slots(
-    layout: Layout, present: tuple[int, ...], parts: Sequence[Tensor], rows: slice
-) -> list[Any]:
-    slots: list[Any] = [None] * len(layout.positions)
+def _block(parts: Tensor | Sequence[Tensor], rows: slice) -> Tensor | list[Tensor]:
+    if isinstance(parts, Tensor):
+        return parts[:, rows]
     points = len(parts[0])
+    return [part[rows] if len(part) == points else part for part in parts]
+
+
+def _slots(layout: Layout, present: tuple[int, ...], parts: Tensor | Sequence[Tensor]) -> list[Any]:
+    slots: list[Any] = [None] * len(layout.positions)
     for c, part in zip(present, parts, strict=True):
-        slots[c] = part[rows] if len(part) == points else part
+        slots[c] = part
     return _derive(layout, slots, [1.0] * len(layout))
 
 
@@ -131,24 +133,27 @@ def _derive(layout: Layout, slots: list[Any], factors: Sequence[float]) -> list[
 def _compose(
     layout: Layout,
     present: tuple[int, ...],
+    parts: Tensor | Sequence[Tensor],
     slots: list[Any],
     derivatives: Sequence[Any],
     factors: Sequence[float],
-    result: list[Tensor],
+    result: Tensor,
 ) -> None:
     """All channels but the value, from the first and higher derivatives."""
-    for c in range(1, len(layout)):
-        if slots[c] is not None:
-            torch.mul(derivatives[0], slots[c], out=result[c])
-        else:
-            result[c].zero_()
+    if isinstance(parts, Tensor):
+        torch.mul(derivatives[0], parts[1:], out=result[1:])
+    else:
+        result[1:] = 0
+        for c, part in zip(present[1:], parts[1:], strict=True):
+            torch.mul(derivatives[0], part, out=result[c])
+    rows = result.unbind(0)
     steps = program(layout, present)
     for a, b in steps.prefixes:
         slots.append(slots[a] * slots[b])
     for sum_ in steps.composition:
         k = sum_.order - 1
         inner = _evaluate(sum_, slots)
-        result[sum_.target].addcmul_(derivatives[k], inner, value=factors[k] * sum_.factor)
+        rows[sum_.target].addcmul_(derivatives[k], inner, value=factors[k] * sum_.factor)
 
 
 def _evaluate(sum_: Polynomial, slots: Sequence[Tensor]) -> Tensor:
@@ -176,14 +181,15 @@ def _transpose(
     present: tuple[int, ...],
     slopes: list[Any],
     factors: list[float],
-    grads: list[Tensor],
-    result: list[Tensor],
+    grad: Tensor,
+    result: Tensor,
 ) -> None:
     """Transpose of the product with a series; the part of its value is in the result already."""
     slopes = _derive(layout, [*slopes, *[None] * len(layout.derived)], factors)
     factors = [*factors, *[1.0] * len(layout.derived)]
+    grads = grad.unbind(0)
     parts: list[Any] = [None] * len(layout.positions)
-    for c, part in zip(present, result, strict=True):
+    for c, part in zip(present, result.unbind(0), strict=True):
         parts[c] = part
     for _, position in _derived(layout, present):
         parts[position] = torch.zeros_like(result[0])
