@@ -27,6 +27,7 @@ from pdenet.conditions import (
     prescribed_values,
     stack_rows,
 )
+from pdenet.energy import Functional, Integrand
 from pdenet.geometry import Domain, Points
 from pdenet.jets import Demand, Jet, discover
 from pdenet.record import plain
@@ -80,6 +81,9 @@ class Problem:
         fields: A name (``"u"``), several (``("u", "v", "p")``), or a mapping from name to shape
             (``{"velocity": 2, "stress": (2, 2), "p": ()}``).
         conditions: What the fields satisfy, by name: equations, boundary and initial values, data.
+            Those that an energy implies may be left out.
+        energy: What the fields minimize, for the Deep Ritz method: an
+            :class:`~pdenet.energy.Energy` or a :class:`~pdenet.energy.Rayleigh` quotient.
         unknowns: Constants to be found, by name, each a start value or an :class:`Unknown`.
         reference: Solution to compare with, or None.
         target: Relative L2 error at which the problem counts as solved, dimensionless.
@@ -93,12 +97,16 @@ class Problem:
     Raises:
         ValueError: Names collide or are unknown, a residual asks for a partial along a coordinate
             that is not there or returns rows of a wrong shape, data are not finite, two conditions
-            contradict each other, or an option is out of range.
+            contradict each other or the energy, or an option is out of range.
+
+    Attributes:
+        demands: Which partials each of ``known`` needs.
+        known: Conditions and the energy's own, and the energy's integrals, by name.
     """
 
     domain: Domain
     fields: str | Sequence[str] | Mapping[str, int | tuple[int, ...]]
-    conditions: Mapping[str, Condition]
+    conditions: Mapping[str, Condition] = field(default_factory=dict)
     unknowns: Mapping[str, float | Unknown] = field(default_factory=dict)
     reference: Reference | None = None
     target: float = 1e-3
@@ -107,21 +115,39 @@ class Problem:
     source: str = ""
     name: str = "problem"
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    energy: Functional | None = None
     demands: Mapping[str, Demand] = field(init=False, repr=False)
+    known: Mapping[str, Condition] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._freeze()
         self._check_names()
         self._check_references()
-        demands = {n: self._discover(n, c) for n, c in self.conditions.items()}
+        demands = {n: self._discover(n, c) for n, c in self.known.items()}
         object.__setattr__(self, "demands", MappingProxyType(demands))
         self._check_contradictions()
+        if self.energy is not None:
+            self._check_energy(self.energy)
 
     @property
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
         """Shape of each field: () for a scalar, (k,) for a vector, (k, l) for a tensor."""
         assert isinstance(self.fields, Mapping)
         return self.fields  # type: ignore[return-value]
+
+    @property
+    def essential(self) -> Mapping[str, Condition]:
+        """Conditions that minimizers of the energy are sought under, by name."""
+        if self.energy is None:
+            return {}
+        order = max(self.demands[name].layout.order for name in self.energy.terms)
+        names = self.energy.essential_names(self.conditions, order)
+        return {**{n: self.conditions[n] for n in names}, **self.energy.conditions}
+
+    @property
+    def has_equations(self) -> bool:
+        """Whether the conditions say all, without the energy."""
+        return self.energy is None or not self.conditions.keys() <= self.essential.keys()
 
     @property
     def coordinates(self) -> tuple[str, ...]:
@@ -167,6 +193,11 @@ class Problem:
             ValueError: A condition cannot be cut into windows: it holds at the first time without
                 being an :class:`Initial`, at the last time, or pairs different times.
         """
+        if self.energy is not None:
+            raise ValueError(
+                f"Problem {self.name!r} has an energy, which belongs to all times and cannot be "
+                "cut into windows; solve without."
+            )
         conditions = {}
         for name, condition in self.conditions.items():
             self._check_window(name, condition, start, end)
@@ -216,6 +247,26 @@ class Problem:
         }
         for name, value in frozen.items():
             object.__setattr__(self, name, value)
+        object.__setattr__(self, "known", MappingProxyType(self._known()))
+
+    def _known(self) -> dict[str, Condition]:
+        energy = self.energy
+        if energy is None:
+            return dict(self.conditions)
+        if not isinstance(energy, Functional):
+            raise ValueError(
+                f"Problem(energy={energy!r}) is no energy; write Energy(lambda u: ..., "
+                "on=domain.interior)."
+            )
+        parts = (dict(self.conditions), energy.conditions, energy.terms)
+        known = {name: c for part in parts for name, c in part.items()}
+        if len(known) < sum(map(len, parts)):
+            raise ValueError(
+                f"Conditions {list(self.conditions)} of problem {self.name!r}, those of its energy "
+                f"{list(energy.conditions)} and its integrals {list(energy.terms)} share a name; "
+                "rename one."
+            )
+        return known
 
     def _check_names(self) -> None:
         if not isinstance(self.domain, Domain):
@@ -223,7 +274,7 @@ class Problem:
                 f"Problem(domain={self.domain!r}) needs a region of full dimension, such as "
                 "Box(x=(0, 1))."
             )
-        if not self.conditions:
+        if not self.conditions and self.energy is None:
             raise ValueError(
                 f"Problem {self.name!r} has no conditions; give at least its equation."
             )
@@ -269,7 +320,8 @@ class Problem:
 
     def _discover(self, name: str, condition: Condition) -> Demand:
         """Runs the residual once on a few points: learns its partials, checks names and shapes."""
-        where = f"Condition {name!r} of problem {self.name!r}"
+        kind = "The energy's integral" if isinstance(condition, Integrand) else "Condition"
+        where = f"{kind} {name!r} of problem {self.name!r}"
         if not isinstance(condition, Condition):
             raise ValueError(
                 f"{where} is a {type(condition).__name__}; wrap the function: "
@@ -302,6 +354,8 @@ class Problem:
         return demand
 
     def _fields_for(self, where: str, condition: Condition) -> dict[str, tuple[int, ...]]:
+        if isinstance(condition, Integrand) and self.energy is not None:
+            return self.energy.shapes(self.shapes)
         if condition.to is None:
             return dict(self.shapes)
         partners = {f"{n}_to": s for n, s in self.shapes.items()}
@@ -340,6 +394,13 @@ class Problem:
                 f"{where} names no field and no unknown, so that nothing can be trained to satisfy "
                 f"it; its residual is a function such as lambda {next(iter(self.shapes))}: ..."
             )
+
+    def _check_energy(self, energy: Functional) -> None:
+        order = max(self.demands[name].layout.order for name in energy.terms)
+        try:
+            energy.check(self.conditions, self.essential, order)
+        except ValueError as error:
+            raise ValueError(f"Problem {self.name!r}: {error}") from error
 
     def _check_contradictions(self) -> None:
         for first, second in combinations(self.conditions, 2):

@@ -43,15 +43,25 @@ class Residuals(nn.Module):
         model: Maps coordinates (n, d) to all field components (n, m), in the order of
             ``problem.fields``.
         imposed: Conditions that the model satisfies by its form; they are left out.
+        trained: Names of the rows that :meth:`forward` gives: conditions, and integrals of the
+            energy, whose rows are the values of their densities. None means the problem's
+            conditions.
 
     Raises:
         ValueError: The model's output does not fit the problem's fields, or a name in ``imposed``
             is not a condition.
     """
 
-    def __init__(self, problem: Problem, model: nn.Module, imposed: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        model: nn.Module,
+        imposed: Collection[str] = (),
+        trained: Collection[str] | None = None,
+    ) -> None:
         super().__init__()
-        if unknown := set(imposed) - set(problem.conditions):
+        wanted = problem.conditions if trained is None else trained
+        if unknown := {*imposed, *wanted} - set(problem.known):
             raise ValueError(
                 f"imposed={sorted(unknown)} are not conditions of problem {problem.name!r}; it has "
                 f"{list(problem.conditions)}."
@@ -59,7 +69,7 @@ class Residuals(nn.Module):
         self.problem = problem
         self.model = model
         self.conditions: dict[str, Condition] = {
-            n: c for n, c in problem.conditions.items() if n not in imposed
+            n: c for n, c in problem.known.items() if n in wanted and n not in imposed
         }
         _check_model(problem, model)
         self.unknowns = _constants(problem, model)
@@ -93,11 +103,29 @@ class Residuals(nn.Module):
         Returns:
             As :meth:`forward`.
         """
-        layout, paired = self.problem.demands[name].layout, self.problem.conditions[name].paired
+        layout, paired = self.problem.demands[name].layout, self.problem.known[name].paired
         return self._rows(name, self._both(batch, layout, paired), batch)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The trained conditions, in the order of the stacked rows."""
+        return tuple(self.conditions)
+
+    def batch(self, name: str, points: Points) -> Batch:
+        """What a condition's rows take, on the network's device and in its precision."""
+        return tensors(self.problem.known[name], points, next(self.model.parameters()))
+
+    def scale(self, name: str, points: Points) -> Tensor:
+        """Factor that makes a condition's squared rows add up to their mean; scalar."""
+        count = 1 if self.is_sum(name) else len(points)
+        return next(self.model.parameters()).new_tensor(1 / math.sqrt(count))
+
+    def is_sum(self, name: str) -> bool:
+        """Whether a condition has one row, the sum over all of its points."""
+        return self.problem.known[name].integral
+
     def _rows(self, name: str, fields: Mapping[str, Jet], tensors: Batch) -> Tensor:
-        condition = self.problem.conditions[name]
+        condition = self.problem.known[name]
         given = {**tensors, **self.unknowns}  # a constant may be called "weight"
         arguments = self.problem.demands[name].arguments(fields, tensors["x"], given)
         rows = stack_rows(condition.residual(**arguments), len(tensors["x"]))
@@ -107,14 +135,22 @@ class Residuals(nn.Module):
 
     def _both(self, batch: Batch, layout: Layout, paired: bool) -> dict[str, Jet]:
         """Fields at the points and, under names with a suffix, at their partners."""
-        fields = self._fields(batch["x"], layout)
+        fields = self.fields(batch["x"], layout)
         if paired:
-            there = self._fields(batch["x_to"], layout)
+            there = self.fields(batch["x_to"], layout)
             fields |= {f"{name}_to": jet for name, jet in there.items()}
         return fields
 
-    def _fields(self, x: Tensor, layout: Layout) -> dict[str, Jet]:
-        """Every field's jet, from one sweep of the network."""
+    def fields(self, x: Tensor, layout: Layout) -> dict[str, Jet]:
+        """Every field's value and partials at points, by one sweep of the network.
+
+        Args:
+            x: Shape (n, d).
+            layout: Which partials.
+
+        Returns:
+            A jet by field.
+        """
         jet = propagate(self.model, x, layout)
         fields, start = {}, 0
         for name, shape in self.problem.shapes.items():
@@ -136,15 +172,15 @@ class Residuals(nn.Module):
         Raises:
             ValueError: There is no condition of a name.
         """
-        if unknown := set(points) - set(self.problem.conditions):
+        if unknown := set(points) - set(self.problem.known):
             raise ValueError(
                 f"Problem {self.problem.name!r} has no conditions {sorted(unknown)}; it has "
-                f"{list(self.problem.conditions)}."
+                f"{list(self.problem.known)}."
             )
         return {name: self._one_in_chunks(name, p) for name, p in points.items()}
 
     def _one_in_chunks(self, name: str, points: Points) -> Tensor:
-        condition, layout = self.problem.conditions[name], self.problem.demands[name].layout
+        condition, layout = self.problem.known[name], self.problem.demands[name].layout
         like = next(self.model.parameters())
         size, pieces = self.chunk_size(layout), []
         for start in range(0, max(len(points), 1), size):
@@ -166,7 +202,7 @@ class Residuals(nn.Module):
         """
         pieces, given = [], dict(self.unknowns.items())
         for part in x.split(self.chunk_size(demand.layout)):
-            arguments = demand.arguments(self._fields(part, demand.layout), part, given)
+            arguments = demand.arguments(self.fields(part, demand.layout), part, given)
             pieces.append(stack_rows(function(**arguments), len(part)))
         return torch.cat(pieces)
 

@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[1] / "pdenet"
 LAYERS = [
     {"geometry", "jets", "record", "checks"},
     {"conditions"},
+    {"energy"},
     {"problem", "networks"},
     {"residuals"},
     {"tangent"},
