@@ -28,8 +28,9 @@ from pdenet.conditions import (
     stack_rows,
 )
 from pdenet.energy import Functional, Integrand
+from pdenet.functions import InputFunction
 from pdenet.geometry import Domain, Points
-from pdenet.jets import Demand, Jet, discover
+from pdenet.jets import Demand, Jet, Layout, discover
 from pdenet.record import plain
 
 PROBE_POINTS = 5  # few enough to be free; not as many as rows, columns or components
@@ -90,6 +91,9 @@ class Problem:
         modulo_constant: Fields that the conditions fix up to a constant only (a pressure).
         regions: Where a field lives, by name, if it is not the whole domain: the two sides of an
             interface. It is judged and drawn there; conditions say by themselves where they hold.
+        inputs: Functions that the solution depends on, by name: sources, start values,
+            coefficients. Residuals take their values, and partials, as they take fields'. The
+            problem is then one for each such function, and its solution an operator.
         source: Where the problem comes from: author, year, equation.
         name: The problem's name; the catalogue fills it in.
         parameters: Arguments that built it; the catalogue fills them in.
@@ -112,6 +116,7 @@ class Problem:
     target: float = 1e-3
     modulo_constant: tuple[str, ...] = ()
     regions: Mapping[str, Domain] = field(default_factory=dict)
+    inputs: Mapping[str, InputFunction] = field(default_factory=dict)
     source: str = ""
     name: str = "problem"
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -123,6 +128,8 @@ class Problem:
         self._freeze()
         self._check_names()
         self._check_references()
+        if self.energy is not None:
+            self.energy.check_fields(self.shapes)
         demands = {n: self._discover(n, c) for n, c in self.known.items()}
         object.__setattr__(self, "demands", MappingProxyType(demands))
         self._check_contradictions()
@@ -244,6 +251,7 @@ class Problem:
             "parameters": MappingProxyType(plain(self.parameters, "A problem's parameter")),
             "modulo_constant": tuple(self.modulo_constant),
             "regions": MappingProxyType(dict(self.regions)),
+            "inputs": MappingProxyType(dict(self.inputs)),
         }
         for name, value in frozen.items():
             object.__setattr__(self, name, value)
@@ -287,6 +295,7 @@ class Problem:
             ("normal", normals),
             ("field", self.shapes),
             ("unknown", self.unknowns),
+            ("input function", self.inputs),
         ):
             for name in names:
                 if not name.isidentifier():
@@ -310,6 +319,28 @@ class Problem:
                 )
         for name in self.reference.fields if self.reference is not None else ():
             self._require(name, {**self.shapes, **self.unknowns}, "The reference")
+        self._check_inputs()
+
+    def _check_inputs(self) -> None:
+        for name, given in self.inputs.items():
+            if not isinstance(given, InputFunction):
+                raise ValueError(
+                    f"inputs[{name!r}] of problem {self.name!r} is {given!r}; give an "
+                    "InputFunction(space, sensors=...)."
+                )
+            if strangers := [c for c in given.coordinates if c not in self.coordinates]:
+                raise ValueError(
+                    f"Input function {name!r} of problem {self.name!r} is a function of "
+                    f"{given.coordinates}, but the problem has no coordinates {strangers}; it has "
+                    f"{self.coordinates}."
+                )
+        solves = hasattr(self.reference, "solutions")
+        if self.reference is not None and solves != bool(self.inputs):
+            raise ValueError(
+                f"Problem {self.name!r} has the input functions {tuple(self.inputs)}, but its "
+                f"reference is a {type(self.reference).__name__}; with input functions, and only "
+                "then, give a reference that solves for them, such as ExactOperator."
+            )
 
     def _require(self, name: str, known: Mapping[str, Any], who: str) -> None:
         if name not in known:
@@ -317,6 +348,20 @@ class Problem:
                 f"{who} of problem {self.name!r} names {name!r}, but there are {sorted(known)}. "
                 + _likely(name, known)
             )
+
+    def layout(self, name: str) -> Layout:
+        """The derivatives that a condition needs of the network's fields, inputs left out.
+
+        Args:
+            name: The condition.
+
+        Returns:
+            Their layout.
+        """
+        demand = self.demands[name]
+        inputs = {*self.inputs, *(f"{n}_to" for n in self.inputs)}
+        layouts = [layout for n, layout in demand.layouts.items() if n not in inputs]
+        return Layout(self.coordinates).union(*layouts)
 
     def _discover(self, name: str, condition: Condition) -> Demand:
         """Runs the residual once on a few points: learns its partials, checks names and shapes."""
@@ -354,17 +399,16 @@ class Problem:
         return demand
 
     def _fields_for(self, where: str, condition: Condition) -> dict[str, tuple[int, ...]]:
-        if isinstance(condition, Integrand) and self.energy is not None:
-            return self.energy.shapes(self.shapes)
+        known = {**self.shapes, **dict.fromkeys(self.inputs, ())}
         if condition.to is None:
-            return dict(self.shapes)
-        partners = {f"{n}_to": s for n, s in self.shapes.items()}
-        if clash := partners.keys() & {*self.shapes, *self.unknowns, *self.coordinates}:
+            return known
+        partners = {f"{n}_to": s for n, s in known.items()}
+        if clash := partners.keys() & {*known, *self.unknowns, *self.coordinates}:
             raise ValueError(
                 f"{where} is paired, so that {sorted(clash)} means a field at the partner points; "
                 "rename the field or constant of that name."
             )
-        return {**self.shapes, **partners}
+        return {**known, **partners}
 
     def _given(self, condition: Condition, points: Points) -> dict[str, Tensor]:
         """Values that a residual may take besides fields and coordinates."""
@@ -386,10 +430,12 @@ class Problem:
                     f"{where} asks for {name!r}, but the problem has coordinates "
                     f"{self.coordinates}, fields {tuple(self.shapes)}, unknowns "
                     f"{tuple(self.unknowns)}"
+                    + (f", input functions {tuple(self.inputs)}" if self.inputs else "")
                     + (f"; {condition.on.label!r} has no normals. " if normal else ". ")
                     + _likely(name, names)
                 )
-        if not set(parameters) & (set(known) - {f"n{c}" for c in self.domain.space}):
+        given = {f"n{c}" for c in self.domain.space} | set(self.inputs)
+        if not set(parameters) & (set(known) - given):
             raise ValueError(
                 f"{where} names no field and no unknown, so that nothing can be trained to satisfy "
                 f"it; its residual is a function such as lambda {next(iter(self.shapes))}: ..."

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1] / "pdenet"
 
 LAYERS = [
     {"geometry", "jets", "record", "checks"},
-    {"conditions"},
+    {"conditions", "functions"},
     {"energy"},
     {"problem", "networks"},
     {"residuals"},

@@ -1,0 +1,32 @@
+"""Spaces of functions that operators are learned on: draws are seeded, and defined everywhere."""
+
+from pdenet.functions.base import TEST_SEED, Draws, Expansion, Functions, FunctionSpace, Mapped
+from pdenet.functions.fields import GaussianField, WaveField
+from pdenet.functions.files import read_arrays
+from pdenet.functions.given import AtSensors, Formulas
+from pdenet.functions.inputs import InputFunction
+from pdenet.functions.kernels import RBF, Kernel, Matern
+from pdenet.functions.samples import Samples
+from pdenet.functions.series import ChebyshevSeries, Polynomials, PowerSeries
+
+__all__ = [
+    "RBF",
+    "TEST_SEED",
+    "AtSensors",
+    "ChebyshevSeries",
+    "Draws",
+    "Expansion",
+    "Formulas",
+    "FunctionSpace",
+    "Functions",
+    "GaussianField",
+    "InputFunction",
+    "Kernel",
+    "Mapped",
+    "Matern",
+    "Polynomials",
+    "PowerSeries",
+    "Samples",
+    "WaveField",
+    "read_arrays",
+]

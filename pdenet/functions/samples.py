@@ -1,0 +1,183 @@
+"""Functions of the user's own, known at points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.interpolate import LinearNDInterpolator
+from scipy.spatial import KDTree, QhullError
+from torch import Tensor
+
+from pdenet.functions.base import Draws, FunctionSpace
+from pdenet.functions.files import read_arrays
+from pdenet.geometry import Box, PointCloud
+
+HELD_BACK = 0.2  # share of the functions that nothing is trained on
+DEGREE = 3  # of the polynomials between the points of a grid
+
+
+class Samples(FunctionSpace):
+    """Functions known at the points of a grid, or at scattered points.
+
+    Between the points of a grid values are interpolated by cubic polynomials in each coordinate,
+    between scattered points linearly; outside, the nearest point's value is taken. The last fifth
+    of the functions is held back to judge by.
+
+    Args:
+        axes: By coordinate, in their order: the sides of a grid, each of shape (n_i,), or the
+            coordinates of scattered points, all of shape (n,).
+        values: Shape (m, n_1, n_2, ...) on a grid, (m, n) at scattered points.
+
+    Raises:
+        ValueError: Shapes do not fit, sides of a grid do not rise, values are not finite, or there
+            are fewer than two functions.
+
+    Example:
+        >>> x = np.linspace(0, 1, 5)
+        >>> space = Samples({"x": x}, np.stack([x**2, x**3]))
+        >>> space.unseen(1)(torch.tensor([[0.5]])).item()
+        0.125
+    """
+
+    def __init__(self, axes: Mapping[str, Any], values: Any) -> None:
+        table = _numbers("values", values)
+        columns = {name: _numbers(name, axis) for name, axis in axes.items()}
+        if table.ndim < 2 or len(table) < 2 or any(a.ndim != 1 for a in columns.values()):
+            shapes = {name: tuple(axis.shape) for name, axis in columns.items()}
+            raise ValueError(
+                f"Samples got values of shape {tuple(table.shape)} and axes of shapes {shapes}; "
+                "expected (functions, points) with at least two functions, and one array (n,) for "
+                "each coordinate."
+            )
+        sides = tuple(len(axis) for axis in columns.values())
+        self.grid = tuple(table.shape[1:]) == sides
+        self.axes = tuple(columns.values())
+        if self.grid:
+            rises = [len(a) > 1 and bool((a.diff() > 0).all()) for a in self.axes]
+            if not all(rises):
+                raise ValueError("The sides of a grid must rise and have at least two points.")
+            ends = {n: (float(a[0]), float(a[-1])) for n, a in columns.items()}
+            self.on = Box(**ends)
+        elif len(set(sides)) == 1 and tuple(table.shape[1:]) == sides[:1]:
+            self.on = PointCloud(label="samples", **columns)
+        else:
+            raise ValueError(
+                f"Samples got values of shape {tuple(table.shape)}, but axes of lengths {sides}; "
+                f"expected (functions, {', '.join(map(str, sides))}) on a grid, or (functions, n) "
+                "at n scattered points."
+            )
+        self.table = table.reshape(len(table), -1)
+        self.count, self.size = len(table), self.table.shape[1]
+
+    @classmethod
+    def from_file(
+        cls, path: str | Path, values: str, axes: Sequence[str] | Mapping[str, str]
+    ) -> Samples:
+        """Functions from a file.
+
+        Args:
+            path: A file ending in npz, mat, h5 or hdf5.
+            values: Name of the array of values.
+            axes: Names of the coordinates, which are the arrays' names too; or array by coordinate.
+
+        Returns:
+            The functions.
+        """
+        names = dict(axes) if isinstance(axes, Mapping) else {name: name for name in axes}
+        found = read_arrays(path, [values, *names.values()])
+        return cls({name: found[array] for name, array in names.items()}, found[values])
+
+    def _draw(self, generator: np.random.Generator) -> np.ndarray:
+        return self.table[int(generator.integers(len(self.table)))].numpy()
+
+    @property
+    def kept(self) -> int:
+        """Number of functions to train with, the first ones."""
+        return max(1, len(self.table) - math.ceil(HELD_BACK * len(self.table)))
+
+    def training(self, n: int, *, seed: int) -> Draws:
+        """The first functions, in their order, so that measured outputs stay beside them.
+
+        Args:
+            n: How many; at most four fifths of them.
+            seed: Of no effect.
+
+        Returns:
+            The functions.
+        """
+        return Draws(self, self.table[: min(n, self.kept)])
+
+    def unseen(self, n: int) -> Draws:
+        """The last fifth of the functions, at most ``n`` of them.
+
+        Args:
+            n: How many.
+
+        Returns:
+            The functions.
+        """
+        return Draws(self, self.table[self.kept :][:n])
+
+    def evaluate(self, coefficients: Tensor, x: Any) -> Any:
+        """Interpolated values of functions.
+
+        Args:
+            coefficients: Their values at the points, shape (m, points).
+            x: Points, shape (n, d).
+
+        Returns:
+            Shape (n, m).
+        """
+        if not self.grid:
+            return self._scattered(coefficients, x)
+        index, weight = torch.zeros(len(x), 1, dtype=torch.long), torch.ones(len(x), 1)
+        for i, axis in enumerate(self.axes):
+            stencil, share = _cubic(axis, x[:, i])
+            index = (index[:, :, None] * len(axis) + stencil[:, None, :]).flatten(1)
+            weight = (weight[:, :, None].to(x) * share[:, None, :]).flatten(1)
+        return torch.einsum("mns,ns->nm", coefficients[:, index], weight)
+
+    def _scattered(self, coefficients: Tensor, x: Tensor) -> Tensor:
+        points, wanted = torch.stack(self.axes, 1).numpy(), x.detach().numpy()
+        table = coefficients.numpy().T
+        nearest = table[KDTree(points).query(wanted)[1]]
+        if points.shape[1] == 1:
+            order = points[:, 0].argsort()
+            between = [np.interp(wanted[:, 0], points[order, 0], f[order]) for f in table.T]
+            return torch.as_tensor(np.stack(between, 1))
+        try:
+            between = LinearNDInterpolator(points, table)(wanted)
+        except QhullError:  # points on a line or too few: nothing lies between them
+            return torch.as_tensor(nearest)
+        return torch.as_tensor(np.where(np.isfinite(between), between, nearest))
+
+
+def _cubic(axis: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Indices and weights, each (n, degree + 1), of the nodes around each point."""
+    degree = min(DEGREE, len(axis) - 1)
+    x = x.clamp(axis[0], axis[-1])
+    first = torch.searchsorted(axis, x.detach(), right=True) - 1 - (degree - 1) // 2
+    first = first.clamp(0, len(axis) - 1 - degree)
+    index = first[:, None] + torch.arange(degree + 1)
+    nodes = axis[index]
+    weights = []
+    for j in range(degree + 1):
+        others = [k for k in range(degree + 1) if k != j]
+        apart = (x[:, None] - nodes[:, others]) / (nodes[:, [j]] - nodes[:, others])
+        weights.append(apart.prod(1))
+    return index, torch.stack(weights, 1)
+
+
+def _numbers(name: str, values: Any) -> Tensor:
+    try:
+        array = torch.as_tensor(np.array(values, dtype=float))
+    except (TypeError, ValueError):
+        raise ValueError(f"Samples: {name!r} must hold numbers in a regular array.") from None
+    if bad := int((~array.isfinite()).sum()):
+        raise ValueError(f"Samples: {name!r} holds {bad} values that are not finite; remove them.")
+    return array
