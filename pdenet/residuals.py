@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from pdenet.conditions import Condition, stack_rows
+from pdenet.functions import Functions
 from pdenet.geometry import Points
 from pdenet.jets import Demand, Jet, Layout, propagate
 from pdenet.networks.dry_run import check_module
@@ -46,10 +47,12 @@ class Residuals(nn.Module):
         trained: Names of the rows that :meth:`forward` gives: conditions, and integrals of the
             energy, whose rows are the values of their densities. None means the problem's
             conditions.
+        inputs: One function for each of the problem's input functions, whose solution the model
+            gives.
 
     Raises:
-        ValueError: The model's output does not fit the problem's fields, or a name in ``imposed``
-            is not a condition.
+        ValueError: The model's output does not fit the problem's fields, a name in ``imposed`` is
+            not a condition, or input functions are missing.
     """
 
     def __init__(
@@ -58,8 +61,10 @@ class Residuals(nn.Module):
         model: nn.Module,
         imposed: Collection[str] = (),
         trained: Collection[str] | None = None,
+        inputs: Mapping[str, Functions] | None = None,
     ) -> None:
         super().__init__()
+        self.inputs = _single(problem, inputs)
         wanted = problem.conditions if trained is None else trained
         if unknown := {*imposed, *wanted} - set(problem.known):
             raise ValueError(
@@ -71,9 +76,10 @@ class Residuals(nn.Module):
         self.conditions: dict[str, Condition] = {
             n: c for n, c in problem.known.items() if n in wanted and n not in imposed
         }
-        _check_model(problem, model)
+        self.check_model()
         self.unknowns = _constants(problem, model)
-        self.sweeps = tuple(_sweeps(self.conditions, problem.demands))
+        layouts = {name: problem.layout(name) for name in self.conditions}
+        self.sweeps = tuple(_sweeps(self.conditions, layouts))
 
     def forward(self, batch: Mapping[str, Batch]) -> dict[str, Tensor]:
         """Rows of every condition.
@@ -103,7 +109,7 @@ class Residuals(nn.Module):
         Returns:
             As :meth:`forward`.
         """
-        layout, paired = self.problem.demands[name].layout, self.problem.known[name].paired
+        layout, paired = self.problem.layout(name), self.problem.known[name].paired
         return self._rows(name, self._both(batch, layout, paired), batch)
 
     @property
@@ -127,11 +133,30 @@ class Residuals(nn.Module):
     def _rows(self, name: str, fields: Mapping[str, Jet], tensors: Batch) -> Tensor:
         condition = self.problem.known[name]
         given = {**tensors, **self.unknowns}  # a constant may be called "weight"
-        arguments = self.problem.demands[name].arguments(fields, tensors["x"], given)
+        known = {**fields, **self._inputs_at(name, tensors)}
+        arguments = self.problem.demands[name].arguments(known, tensors["x"], given)
         rows = stack_rows(condition.residual(**arguments), len(tensors["x"]))
         if not condition.integral:
             return rows
         return (tensors["weight"] * rows).sum().reshape(1) / condition.normalization
+
+    def _inputs_at(self, name: str, tensors: Batch) -> dict[str, Jet]:
+        """Input functions, with the partials that a condition asks for."""
+        if not self.inputs:
+            return {}
+        jets = input_jets(self.problem, name, self.inputs, tensors)
+        return {n: jet[..., 0] for n, jet in jets.items()}
+
+    def check_model(self) -> None:
+        """Refuses a network that does not fit the problem.
+
+        Raises:
+            ValueError: It has no parameters, or other inputs or outputs.
+        """
+        problem, model = self.problem, self.model
+        if next(model.parameters(), None) is None:
+            raise ValueError("The network has no parameters to train; give an nn.Module with some.")
+        check_module(model, len(problem.coordinates), problem.outputs, problem.coordinates)
 
     def _both(self, batch: Batch, layout: Layout, paired: bool) -> dict[str, Jet]:
         """Fields at the points and, under names with a suffix, at their partners."""
@@ -180,7 +205,7 @@ class Residuals(nn.Module):
         return {name: self._one_in_chunks(name, p) for name, p in points.items()}
 
     def _one_in_chunks(self, name: str, points: Points) -> Tensor:
-        condition, layout = self.problem.known[name], self.problem.demands[name].layout
+        condition, layout = self.problem.known[name], self.problem.layout(name)
         like = next(self.model.parameters())
         size, pieces = self.chunk_size(layout), []
         for start in range(0, max(len(points), 1), size):
@@ -242,7 +267,56 @@ def tensors(condition: Condition, points: Points, like: Tensor) -> Batch:
     return batch
 
 
-def _sweeps(conditions: Mapping[str, Condition], demands: Mapping[str, Demand]) -> Iterator[_Sweep]:
+def input_jets(
+    problem: Problem, name: str, inputs: Mapping[str, Functions], tensors: Batch
+) -> dict[str, Jet]:
+    """Input functions at a condition's points, and at their partners under names with a suffix.
+
+    Args:
+        problem: The problem.
+        name: The condition.
+        inputs: Functions by name, the same number of each.
+        tensors: The condition's ``x`` and, if it is paired, ``x_to``.
+
+    Returns:
+        Jets of shape (n, m), one column a function, of those inputs that the condition takes.
+    """
+    jets = {}
+    for suffix, points in (("", "x"), ("_to", "x_to")):
+        for n, functions in inputs.items():
+            layout = problem.demands[name].layouts.get(n + suffix)
+            if layout is not None:
+                columns = [problem.coordinates.index(c) for c in functions.coordinates]
+                seen = _Columns(functions, columns)
+                jets[n + suffix] = propagate(seen, tensors[points], layout)
+    return jets
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Functions of some of the coordinates as functions of all."""
+
+    functions: Functions
+    columns: list[int]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.functions(torch.stack([x[..., i] for i in self.columns], dim=-1))
+
+
+def _single(problem: Problem, inputs: Mapping[str, Functions] | None) -> dict[str, Functions]:
+    """The input functions, after a look whether there is one of each."""
+    given = dict(inputs or {})
+    counts = {name: len(functions) for name, functions in given.items()}
+    if given.keys() != problem.inputs.keys() or any(n != 1 for n in counts.values()):
+        raise ValueError(
+            f"Problem {problem.name!r} has the input functions {tuple(problem.inputs)}; one "
+            f"function for each is needed, and {counts} came. An operator for all of them is "
+            "trained by the solver 'deeponet'."
+        )
+    return given
+
+
+def _sweeps(conditions: Mapping[str, Condition], layouts: Mapping[str, Layout]) -> Iterator[_Sweep]:
     """Conditions grouped by region.
 
     Pairs stay alone, for their partners' sake; integrals too, because each process needs all of
@@ -253,7 +327,7 @@ def _sweeps(conditions: Mapping[str, Condition], demands: Mapping[str, Demand]) 
         alone = condition.paired or condition.integral
         groups.setdefault((name,) if alone else condition.on, []).append(name)
     for names in groups.values():
-        layout = Layout.union(*(demands[n].layout for n in names))
+        layout = Layout.union(*(layouts[n] for n in names))
         yield _Sweep(tuple(names), layout, conditions[names[0]].paired)
 
 
@@ -275,9 +349,3 @@ def _constants(problem: Problem, model: nn.Module) -> nn.ParameterDict:
             )
         constants[name] = nn.Parameter(like.new_tensor(unknown.start))
     return constants
-
-
-def _check_model(problem: Problem, model: nn.Module) -> None:
-    if next(model.parameters(), None) is None:
-        raise ValueError("The network has no parameters to train; give an nn.Module with some.")
-    check_module(model, len(problem.coordinates), problem.outputs, problem.coordinates)
