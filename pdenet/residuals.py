@@ -96,7 +96,7 @@ class Residuals(nn.Module):
         for sweep in self.sweeps:
             fields = self._both(batch[sweep.conditions[0]], sweep.layout, sweep.paired)
             for name in sweep.conditions:
-                rows[name] = self._rows(name, fields, batch[name])
+                rows[name] = self.rows_of(name, fields, batch[name])
         return {name: rows[name] for name in self.conditions}
 
     def rows(self, name: str, batch: Batch) -> Tensor:
@@ -110,7 +110,7 @@ class Residuals(nn.Module):
             As :meth:`forward`.
         """
         layout, paired = self.problem.layout(name), self.problem.known[name].paired
-        return self._rows(name, self._both(batch, layout, paired), batch)
+        return self.rows_of(name, self._both(batch, layout, paired), batch)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -130,7 +130,17 @@ class Residuals(nn.Module):
         """Whether a condition has one row, the sum over all of its points."""
         return self.problem.known[name].integral
 
-    def _rows(self, name: str, fields: Mapping[str, Jet], tensors: Batch) -> Tensor:
+    def rows_of(self, name: str, fields: Mapping[str, Jet], tensors: Batch) -> Tensor:
+        """Rows of one condition for given fields.
+
+        Args:
+            name: The condition.
+            fields: A jet by field, and for pairs by field with the suffix ``_to``.
+            tensors: What else it takes, from :func:`tensors`.
+
+        Returns:
+            As :meth:`forward`.
+        """
         condition = self.problem.known[name]
         given = {**tensors, **self.unknowns}  # a constant may be called "weight"
         known = {**fields, **self._inputs_at(name, tensors)}

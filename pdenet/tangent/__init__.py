@@ -1,5 +1,6 @@
 """The Jacobian of residual rows with respect to parameters: J, its products and its Gram matrix."""
 
-from pdenet.tangent.tangent import Tangent
+from pdenet.tangent.source import RowSource
+from pdenet.tangent.tangent import Linearization, Tangent
 
-__all__ = ["Tangent"]
+__all__ = ["Linearization", "RowSource", "Tangent"]

@@ -1,14 +1,17 @@
-"""Rows of J and products with it for any network, by torch.func and autograd."""
+"""Rows of J for any network, by torch.func and autograd: slow, and the oracle of the fast path."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, jacrev, vmap
 
-from pdenet.residuals import Batch, Residuals
+from pdenet.residuals import Batch
+from pdenet.tangent.factors import Factors, Plain
+from pdenet.tangent.source import RowSource
 
 Named = Mapping[str, Tensor]
 
@@ -17,17 +20,17 @@ class RowsOf(nn.Module):
     """Rows of one condition as a function of parameters.
 
     Args:
-        residuals: Problem and network.
+        source: What gives the rows; an ``nn.Module``.
         name: The condition.
     """
 
-    def __init__(self, residuals: Residuals, name: str) -> None:
+    def __init__(self, source: RowSource, name: str) -> None:
         super().__init__()
-        self.residuals, self.name = residuals, name
+        self.source, self.name = source, name
 
     def forward(self, batch: Batch) -> Tensor:
         """Rows at a batch, shape (n, k)."""
-        rows = self.residuals.rows(self.name, batch)
+        rows = self.source.rows(self.name, batch)
         return rows.reshape(len(rows), -1)
 
     def trained(self) -> dict[str, nn.Parameter]:
@@ -37,6 +40,86 @@ class RowsOf(nn.Module):
     def at(self, parameters: Named) -> Callable[[Batch], Tensor]:
         """The same rows with other parameters."""
         return lambda batch: functional_call(self, dict(parameters), (batch,))
+
+
+@dataclass(frozen=True)
+class GeneralRows:
+    """Rows of J that are differentiated anew, at the parameters of the moment, for each product.
+
+    Args:
+        rows: The condition.
+        batch: Tensors of its points.
+        scale: What rows are multiplied by, shape (n, 1); (1, 1) for a sum.
+        chunk: Points at once.
+        summed: Whether the points have one row together.
+    """
+
+    rows: RowsOf
+    batch: Batch
+    scale: Tensor
+    chunk: int
+    summed: bool
+
+    @property
+    def z(self) -> Tensor:
+        """Values of the rows, shape (n, k)."""
+        with torch.no_grad():
+            pieces = [self.rows(batch) for _, batch in self._pieces()]
+        return self.scale * (torch.stack(pieces).sum(0) if self.summed else torch.cat(pieces))
+
+    @property
+    def numbers(self) -> int:
+        """Numbers that are held: none."""
+        return 0
+
+    def write(self, out: Tensor) -> None:
+        """Writes the rows to ``out``, shape (n, k, P)."""
+        if self.summed:
+            out.zero_()
+            self.vjp(torch.ones_like(self.scale), out[0, 0])
+        else:
+            out.copy_(jacobian(self.rows, self.batch, self.chunk))
+            out *= self.scale[:, :, None]
+
+    def jvp(self, v: Tensor) -> Tensor:
+        """J v, for v of shape (P,); shape (n, k)."""
+        trained = self.rows.trained()
+        parts = v.split([p.numel() for p in trained.values()])
+        pairs = zip(trained.items(), parts, strict=True)
+        direction = {name: part.view_as(p) for (name, p), part in pairs}
+        pieces = [pushforward(self.rows, batch, [direction])[0] for _, batch in self._pieces()]
+        return self.scale * (torch.stack(pieces).sum(0) if self.summed else torch.cat(pieces))
+
+    def vjp(self, w: Tensor, out: Tensor) -> None:
+        """Adds J^T w, for w of shape (n, k), to ``out``, shape (P,)."""
+        weights = self.scale * w
+        parameters = list(self.rows.trained().values())
+        for part, batch in self._pieces():
+            found = vjp(self.rows, batch, weights if self.summed else weights[part])
+            out += flattened(found, parameters)
+
+    def squared_norms(self) -> Tensor:
+        """Squared norms of the rows, shape (n, k)."""
+        return self.factors().squared_norms()
+
+    def select(self, part: slice) -> GeneralRows:
+        """The rows of some of the points."""
+        if self.summed:
+            return self
+        batch = {name: value[part] for name, value in self.batch.items()}
+        return replace(self, batch=batch, scale=self.scale[part])
+
+    def factors(self) -> Factors:
+        """The rows as plain columns, which are kept."""
+        z, width = self.z, sum(p.numel() for p in self.rows.trained().values())
+        values = z.new_empty((*z.shape, width))
+        self.write(values)
+        return Factors(z, [], [Plain(slice(0, width), values)])
+
+    def _pieces(self) -> Iterator[tuple[slice, Batch]]:
+        for start in range(0, len(next(iter(self.batch.values()))), self.chunk):
+            part = slice(start, start + self.chunk)
+            yield part, {name: value[part] for name, value in self.batch.items()}
 
 
 def jacobian(rows: RowsOf, batch: Batch, chunk: int) -> Tensor:
@@ -50,7 +133,7 @@ def jacobian(rows: RowsOf, batch: Batch, chunk: int) -> Tensor:
     Returns:
         Shape (n, k, P).
     """
-    parameters = _detached(rows.trained())
+    parameters = {name: p.detach() for name, p in rows.trained().items()}
 
     def one(point: Batch) -> Tensor:
         alone = {name: value[None] for name, value in point.items()}
@@ -61,20 +144,7 @@ def jacobian(rows: RowsOf, batch: Batch, chunk: int) -> Tensor:
         return vmap(one, chunk_size=chunk)(batch)
 
 
-def single_row(rows: RowsOf, batches: Sequence[Batch]) -> Tensor:
-    """The row of an integral: the sum of its parts' gradients.
-
-    Args:
-        rows: The condition.
-        batches: Tensors of its points, in parts.
-
-    Returns:
-        Shape (1, 1, P).
-    """
-    return sum(vjp(rows, b, torch.ones(1, 1)) for b in batches).reshape(1, 1, -1)  # type: ignore[union-attr]
-
-
-def vjp(rows: RowsOf, batch: Batch, w: Tensor) -> Tensor:
+def vjp(rows: RowsOf, batch: Batch, w: Tensor) -> list[Tensor | None]:
     """Rows' weighted sum, differentiated.
 
     Args:
@@ -83,23 +153,23 @@ def vjp(rows: RowsOf, batch: Batch, w: Tensor) -> Tensor:
         w: Weights, shape (n, k).
 
     Returns:
-        Shape (P,).
+        One tensor a trained parameter; None where the rows do not depend on it.
     """
+    parameters = list(rows.trained().values())
     with torch.enable_grad():
         values = rows(batch)
-        gradients = torch.autograd.grad(
-            values,
-            list(rows.trained().values()),
-            w.to(values),
-            allow_unused=True,
-            materialize_grads=True,
-        )
-    return torch.cat([g.flatten() for g in gradients])
+        if not values.requires_grad:
+            return [None] * len(parameters)
+        return list(torch.autograd.grad(values, parameters, w.to(values), allow_unused=True))
 
 
-def pushforward(
-    rows: RowsOf, batch: Batch, directions: Sequence[Mapping[str, Tensor]]
-) -> list[Tensor]:
+def flattened(gradients: Iterable[Tensor | None], parameters: Iterable[Tensor]) -> Tensor:
+    """Gradients of parameters one after the other, zeros for None; shape (P,)."""
+    pairs = zip(gradients, parameters, strict=True)
+    return torch.cat([(torch.zeros_like(p) if g is None else g).flatten() for g, p in pairs])
+
+
+def pushforward(rows: RowsOf, batch: Batch, directions: list[dict[str, Tensor]]) -> list[Tensor]:
     """Derivatives of the rows along directions of the parameters.
 
     By reverse passes twice, J v being the derivative of (J^T w) v with respect to w: the jets'
@@ -134,7 +204,3 @@ def _along(gradients: Mapping[str, Tensor | None], direction: Named, w: Tensor) 
     total = torch.stack([(g * v).sum() for g, v in pairs]).sum()
     (found,) = torch.autograd.grad(total, w, retain_graph=True)
     return found.detach()
-
-
-def _detached(parameters: Named) -> dict[str, Tensor]:
-    return {name: p.detach() for name, p in parameters.items()}

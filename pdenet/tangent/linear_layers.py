@@ -1,9 +1,4 @@
-"""Rows of J through linear layers: outer products, from one reverse pass for all points.
-
-Where each row depends on one point, the gradient of the *sum* of all rows at a layer's output holds
-every row's own gradient, one point each. A row of J is then, for each weight, the sum over channels
-of the jet and over uses of the layer of (gradient at the output) (input)^T.
-"""
+"""The factors of J through linear layers, from one reverse pass for all points."""
 
 from __future__ import annotations
 
@@ -12,69 +7,131 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from pdenet.tangent.factors import Factors, Outer, Plain
 from pdenet.tangent.recorder import Recorder, Use
 
 Columns = Mapping[nn.Parameter, slice]
 """Where each parameter's columns are."""
 
+Leaves = Mapping[nn.Parameter, Tensor]
+"""Parameters that act outside linear layers, and the copies, one a point, that stood for them."""
+
 
 def record(
-    rows_of: Callable[[], Tensor], parameters: Sequence[nn.Parameter], points: int
+    rows_of: Callable[[], Tensor], columns: Columns, modules: Sequence[nn.Module], points: int
 ) -> tuple[Tensor, list[Use]]:
     """Evaluates rows and takes down the uses of linear layers.
 
     Args:
-        rows_of: Gives the rows, with a graph.
-        parameters: The trained parameters.
+        rows_of: Gives the rows.
+        columns: The trained parameters.
+        modules: The network and its parts.
         points: Number of points.
 
     Returns:
-        Rows, shape (n, k), and the uses.
+        Rows, shape (n, k), in a graph that begins at the layers' outputs, and the uses.
 
     Raises:
         RefusedError: The network is of another kind.
     """
-    with torch.enable_grad(), Recorder(parameters, points) as recorder:
+    recorder = Recorder({id(p): p for p in columns}, modules, points)
+    with torch.enable_grad(), recorder:
         rows = rows_of()
     return rows.reshape(points, -1), recorder.uses
 
 
-def fill(block: Tensor, rows: Tensor, uses: Sequence[Use], columns: Columns) -> None:
-    """Writes the rows of J that pass through the recorded layers.
+def collect(
+    rows: Tensor, uses: Sequence[Use], leaves: Leaves, columns: Columns, scale: Tensor
+) -> Factors:
+    """Factors of the rows' derivatives.
 
     Args:
-        block: Zeros to write to, shape (n, k, P).
-        rows: Rows, shape (n, k), with a graph.
+        rows: Shape (n, k), with a graph.
         uses: What was recorded while they were computed.
+        leaves: Copies of other parameters in the same graph.
         columns: Where each parameter's columns are.
+        scale: What rows are multiplied by, shape (n, 1).
+
+    Returns:
+        The factors.
     """
-    outputs = [use.outputs for use in uses]
-    for k in range(rows.shape[1]):
-        gradients = torch.autograd.grad(
-            rows[:, k].sum(),
-            outputs,
-            retain_graph=k + 1 < rows.shape[1],
+    found = _Found(columns)
+    ends = [use.outputs for use in uses] + list(leaves.values())
+    if ends and rows.requires_grad:
+        gradients = _gradients(rows, ends, scale)
+        for use, gradient in zip(uses, gradients, strict=False):
+            found.add_layer(use, gradient)
+        for parameter, gradient in zip(leaves, gradients[len(uses) :], strict=True):
+            found.add(parameter, gradient.flatten(1).unflatten(1, (len(rows), -1)).movedim(0, 1))
+    return found.factors(rows.detach() * scale)
+
+
+def _gradients(rows: Tensor, ends: Sequence[Tensor], scale: Tensor) -> list[Tensor]:
+    """Gradients of each row at its own point's part of the ends, shape (k, ...) each."""
+    count = rows.shape[1]
+    passes = [
+        torch.autograd.grad(
+            rows[:, k],
+            ends,
+            scale[:, 0],
+            retain_graph=k + 1 < count,
             allow_unused=True,
             materialize_grads=True,
         )
-        seen: set[nn.Parameter] = set()
-        for use, gradient in zip(uses, gradients, strict=True):
-            _add(block[:, k], use, gradient, columns, seen)
+        for k in range(count)
+    ]
+    if count == 1:
+        return [gradient[None] for gradient in passes[0]]
+    return [torch.stack(of_one_end) for of_one_end in zip(*passes, strict=True)]
 
 
-def _add(
-    block: Tensor, use: Use, gradient: Tensor, columns: Columns, seen: set[nn.Parameter]
-) -> None:
-    n, c, m, i = use.inputs.shape
-    flat = gradient.reshape(c, n, m, -1).movedim(0, 1)  # (n, c, m, o)
-    found: list[tuple[nn.Parameter, Tensor]] = []
-    if use.weight is not None:
-        product = torch.bmm(flat.reshape(n, c * m, -1).mT, use.inputs.reshape(n, c * m, i))
-        found.append((use.weight, product.reshape(n, -1)))
-    if use.bias is not None:
-        found.append((use.bias, flat[:, 0].sum(1)))  # the bias acts on the value alone
-    for parameter, part in found:
-        target = block[:, columns[parameter]]
-        # Writing J dominates where layers are narrow: the first use does not read it.
-        target.copy_(part) if parameter not in seen else target.add_(part)
-        seen.add(parameter)
+class _Found:
+    """Factors so far, by parameter."""
+
+    def __init__(self, columns: Columns) -> None:
+        self.columns = columns
+        self.plain: dict[nn.Parameter, Tensor] = {}
+        self.inputs: dict[nn.Parameter, list[Tensor]] = {}
+        self.gradients: dict[nn.Parameter, list[Tensor]] = {}
+
+    def add(self, parameter: nn.Parameter, values: Tensor) -> None:
+        """Adds plain columns, shape (n, k, numbers)."""
+        old = self.plain.get(parameter)
+        self.plain[parameter] = values if old is None else old + values
+
+    def add_layer(self, use: Use, gradient: Tensor) -> None:
+        """Adds what a layer gives; the gradient at its output has shape (k, c, n, ..., o)."""
+        inputs, gradient = _fold(use.inputs, axis=1), _fold(gradient, axis=2)  # (k, c m, n, o)
+        channels = len(use.outputs)
+        at_value = gradient.unflatten(1, (channels, -1))[:, 0].sum(1).movedim(0, 1)  # (n, k, o)
+        if use.bias is not None:  # it acts on the value alone
+            self.add(use.bias, at_value)
+        if use.scale is not None:
+            along = (gradient * _fold(use.outputs.detach(), axis=1)).sum(1).movedim(0, 1)
+            # What the weight alone gives is the output without the bias.
+            self.add(use.scale, along if use.shift is None else along - at_value * use.shift)
+        if use.factor is not None:
+            gradient = gradient * use.factor
+        if use.weight is not None:
+            self.inputs.setdefault(use.weight, []).append(inputs)
+            self.gradients.setdefault(use.weight, []).append(gradient)
+
+    def factors(self, z: Tensor) -> Factors:
+        """All that was found."""
+        outers = [
+            Outer(self.columns[p], _joined(self.inputs[p], 0), _joined(self.gradients[p], 1))
+            for p in self.inputs
+        ]
+        return Factors(z, outers, [Plain(self.columns[p], v) for p, v in self.plain.items()])
+
+
+def _fold(tensor: Tensor, axis: int) -> Tensor:
+    """Axes between the points, at ``axis``, and the last become channels, the axis before."""
+    if tensor.ndim == axis + 2:
+        return tensor
+    between = tensor.flatten(axis + 1, -2).movedim(axis + 1, axis)
+    return between.flatten(axis - 1, axis)
+
+
+def _joined(tensors: list[Tensor], dim: int) -> Tensor:
+    return tensors[0] if len(tensors) == 1 else torch.cat(tensors, dim)

@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+import copy
+from collections.abc import Iterator
+from typing import Self, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
-from pdenet.conditions import Condition
 from pdenet.geometry import Points
-from pdenet.residuals import Batch, Residuals, tensors
-from pdenet.tangent.general import RowsOf, jacobian, pushforward, single_row, vjp
-from pdenet.tangent.linear_layers import Columns, fill, record
-from pdenet.tangent.recorder import RefusedError, Use
+from pdenet.residuals import Batch
+from pdenet.tangent.factors import Factors
+from pdenet.tangent.general import GeneralRows, RowsOf, flattened, vjp
+from pdenet.tangent.linear_layers import Columns, collect, record
+from pdenet.tangent.recorder import RefusedError
+from pdenet.tangent.source import RowSource
 
 TRIAL = 3  # points at which the fast path is compared with reverse differentiation
-LOOSE = 32  # numbers outside linear layers that are worth a forward derivative each
+MISFITS = (RuntimeError, TypeError, ValueError, IndexError)  # of a copy a point, somewhere
+
+Rows: TypeAlias = Factors | GeneralRows
+"""Rows of J at some points."""
 
 
 class Part:
-    """The rows of J that one condition gives, scaled by ``1 / sqrt(number of points)``.
+    """The rows of J that one condition gives.
 
     Args:
-        residuals: Problem and network.
+        source: What gives the rows.
         name: The condition.
-        points: Its points.
+        points: All of its points.
         columns: Where each parameter's columns are.
+        shard: This process's number, and how many there are.
 
     Attributes:
-        n: Number of points; 1 for an integral.
+        count: Points of this process; 1, or 0, where all points have one row together.
+        total: Points of all processes; 1 where they have one row together.
         k: Rows a point.
         general: Why the general path is taken; empty where the fast one is.
 
@@ -37,155 +44,152 @@ class Part:
         ValueError: There are no points, or the network mixes points.
     """
 
-    def __init__(self, residuals: Residuals, name: str, points: Points, columns: Columns) -> None:
-        condition: Condition = residuals.conditions[name]
-        self.rows, self.columns = RowsOf(residuals, name), columns
-        self.like = next(iter(columns))
-        self.batch = tensors(condition, points, self.like)
-        self.count, self.integral = len(points), condition.integral
-        if not self.count:
-            raise ValueError(f"Condition {name!r} has no points; J needs at least one.")
-        self.n = 1 if self.integral else self.count
-        self.scale = 1 / math.sqrt(self.n)
-        channels = len(residuals.problem.demands[name].layout)
-        self._width = channels * sum(p.shape[0] for p in columns if p.ndim)
+    def __init__(
+        self,
+        source: RowSource,
+        name: str,
+        points: Points,
+        columns: Columns,
+        shard: tuple[int, int] = (0, 1),
+    ) -> None:
+        self.source, self.name, self.columns, self.shard = source, name, columns, shard
+        self.rows, self.like = RowsOf(source, name), next(iter(columns))
+        self.summed = source.is_sum(name)
+        self.modules = list(source.modules())
+        self._place(points)
         self._loose: dict[str, nn.Parameter] = {}
+        trial = source.batch(name, points.select(slice(0, TRIAL)))
         with torch.no_grad():
-            first = self.rows(self._slice(0, 1))
-            self.k = first.shape[1]
-            if not self.integral and not torch.allclose(
-                self.rows(self._slice(0, TRIAL))[:1],
-                first,
-                rtol=self._tolerance,
-                atol=self._tolerance,
-                equal_nan=True,
-            ):
-                raise ValueError(
-                    f"The residual of condition {name!r} at a point changes with the other points "
-                    "of the batch (batch normalization?); J needs a network that acts on each "
-                    "point for itself."
-                )
-        self.general = self._reason()
+            first = self.rows(_some(trial, slice(0, 1)))
+            several = self.rows(trial)[:1]
+        self.k, self._width = first.shape[1], 32 * sum(p.shape[0] for p in columns if p.ndim)
+        if not self.summed and not _close(first, several, _tolerance(first)):
+            raise ValueError(
+                f"The residual of condition {name!r} at a point changes with the other points of "
+                "the batch (batch normalization?); J needs a network that acts on each point for "
+                "itself."
+            )
+        self.general = self._reason(trial)
+
+    def at(self, points: Points) -> Self:
+        """The same condition at other points; what the trial found still holds."""
+        other = copy.copy(self)
+        other._place(points)
+        return other
 
     @property
-    def size(self) -> int:
-        """Number of rows."""
-        return self.n * self.k
+    def mine(self) -> slice:
+        """Which of all points this process has."""
+        rank, world = self.shard
+        return slice(0, self.count) if self.summed else slice(rank, None, world)
 
-    def write(self, out: Tensor, start: int, stop: int) -> None:
-        """Writes the rows of some points.
-
-        Args:
-            out: Zeros, shape (stop - start, k, P).
-            start: First point.
-            stop: Behind the last.
-        """
-        batch = self._slice(start, stop)
-        if self.integral:
-            size = self.chunk(2**26)
-            parts = [self._slice(s, s + size) for s in range(0, self.count, size)]
-            out += single_row(self.rows, parts)
-        elif self.general:
-            out += jacobian(self.rows, batch, stop - start)
-        else:
-            self._write_fast(out, *record(lambda: self.rows(batch), self._parameters, len(out)))
-            self._write_loose(out, batch)
-        out *= self.scale
-
-    def jvp(self, directions: dict[str, Tensor], max_bytes: int) -> Tensor:
-        """J v for this condition, shape (n k,)."""
-        pieces = [pushforward(self.rows, b, [directions])[0] for _, b in self._batches(max_bytes)]
-        values = torch.stack(pieces).sum(0) if self.integral else torch.cat(pieces)
-        return self.scale * values.flatten()
-
-    def vjp(self, w: Tensor, max_bytes: int) -> Tensor:
-        """J^T w for this condition, shape (P,)."""
-        weights = self.scale * w.reshape(self.n, self.k)
-        total = torch.zeros((), dtype=w.dtype, device=w.device)
-        for part, batch in self._batches(max_bytes):
-            total = total + vjp(self.rows, batch, weights if self.integral else weights[part])
-        return total
-
-    def chunk(self, max_bytes: int, held: int = 0) -> int:
-        """Points whose work fits in memory.
+    def pieces(
+        self, max_bytes: int, held: int, weight: Tensor | float = 1.0
+    ) -> Iterator[tuple[slice, Rows]]:
+        """Rows of J, piece by piece.
 
         Args:
-            max_bytes: The bound.
-            held: Numbers a point that are kept beside the intermediates.
+            max_bytes: Bound on memory.
+            held: Numbers a point that the caller makes of a piece.
+            weight: What squares of rows are multiplied by, a number or (points of this process,).
 
-        Returns:
-            At least 1.
+        Yields:
+            Which of this process's points, and their rows.
         """
-        per_point = self.like.element_size() * (held + 8 * self.k * self._width)
-        return max(1, min(self.count, max_bytes // per_point))
-
-    def _batches(self, max_bytes: int) -> Iterator[tuple[slice, Batch]]:
-        size = self.chunk(max_bytes)
+        scale = self.scale * torch.as_tensor(weight).to(self.scale).sqrt().reshape(-1, 1)
+        size = self.chunk(max_bytes, held)
+        if self.summed:
+            if self.count:
+                yield slice(0, 1), GeneralRows(self.rows, self.batch, scale, size, summed=True)
+            return
         for start in range(0, self.count, size):
-            yield slice(start, start + size), self._slice(start, start + size)
+            part = slice(start, min(start + size, self.count))
+            yield part, self._rows(_some(self.batch, part), scale[part])
 
-    def _slice(self, start: int, stop: int) -> Batch:
-        return {name: value[start:stop] for name, value in self.batch.items()}
+    def _place(self, points: Points) -> None:
+        if not len(points):
+            raise ValueError(f"Condition {self.name!r} has no points; J needs at least one.")
+        rank, world = self.shard
+        scale = self.source.scale(self.name, points).reshape(-1, 1)
+        if self.summed:
+            self.batch, self.scale = self.source.batch(self.name, points), scale
+            self.count, self.total = int(rank == 0), 1
+            return
+        self.batch = self.source.batch(self.name, points.shard(rank, world))
+        self.total = len(points)
+        self.scale = scale.expand(self.total, 1)[rank::world]
+        self.count = len(self.scale)
 
-    @property
-    def _parameters(self) -> list[nn.Parameter]:
-        return list(self.columns)
+    def chunk(self, max_bytes: int, held: int) -> int:
+        """Points whose work fits in memory, at least 1."""
+        copies = 4 if self.general else 1  # torch.func keeps as many of the rows
+        per_point = self.like.element_size() * (copies * held + self.k * self._width)
+        return max(1, max_bytes // per_point)
 
-    @property
-    def _tolerance(self) -> float:
-        return 1e-8 if self.like.dtype == torch.float64 else 1e-2
+    def _rows(self, batch: Batch, scale: Tensor) -> Rows:
+        if self.general:
+            return GeneralRows(self.rows, batch, scale, len(scale), summed=False)
+        return self._factors(batch, scale)
 
-    def _write_fast(self, out: Tensor, rows: Tensor, uses: Sequence[Use]) -> None:
-        if uses:
-            fill(out, rows, uses, self.columns)
+    def _factors(self, batch: Batch, scale: Tensor) -> Factors:
+        """Derivatives through linear layers; of other parameters, by a copy for each point."""
+        n = len(scale)
+        copies = {name: _copies(name, p, n) for name, p in self._loose.items()}
+        rows_of = self.rows.at(copies) if copies else self.rows
+        rows, uses = record(lambda: rows_of(batch), self.columns, self.modules, n)
+        leaves = {self._loose[name]: copy for name, copy in copies.items()}
+        return collect(rows, uses, leaves, self.columns, scale)
 
-    def _write_loose(self, out: Tensor, batch: Batch) -> None:
-        places = [(n, p, entry) for n, p in self._loose.items() for entry in range(p.numel())]
-        units = [{name: _unit(p, entry)} for name, p, entry in places]
-        found = pushforward(self.rows, batch, units) if units else []
-        for (_, p, entry), column in zip(places, found, strict=True):
-            out[:, :, self.columns[p].start + entry] = column
-
-    def _reason(self) -> str:
+    def _reason(self, batch: Batch) -> str:
         """Why the fast path cannot be taken: it is tried at a few points."""
-        if self.integral:
-            return "an integral is one row of all points"
-        batch = self._slice(0, TRIAL)
-        n = min(TRIAL, self.count)
+        if self.summed:
+            return "one row is the sum over all points"
+        n = len(next(iter(batch.values())))
         try:
-            rows, uses = record(lambda: self.rows(batch), self._parameters, n)
+            rows, uses = record(lambda: self.rows(batch), self.columns, self.modules, n)
         except RefusedError as refusal:
             return str(refusal)
-        self._loose = self._outside(rows, uses)
-        if (loose := sum(p.numel() for p in self._loose.values())) > LOOSE:
-            return (
-                f"{loose} parameters are outside linear layers, such as {next(iter(self._loose))}"
-            )
-        out = self.like.new_zeros((n, self.k, sum(p.numel() for p in self.columns)))
-        self._write_fast(out, rows, uses)
-        self._write_loose(out, batch)
-        return "" if self._agrees(out, batch) else "linear layers' weights act elsewhere too"
-
-    def _outside(self, rows: Tensor, uses: Sequence[Use]) -> dict[str, nn.Parameter]:
-        """Parameters that rows depend on and no linear layer has."""
-        inside = {id(p) for use in uses for p in (use.weight, use.bias)}
-        outside = {n: p for n, p in self.rows.trained().items() if id(p) not in inside}
-        if not outside or not rows.requires_grad:
-            return {}
-        gradients = torch.autograd.grad(
-            rows.sum(), list(outside.values()), retain_graph=True, allow_unused=True
-        )
-        reached = zip(outside.items(), gradients, strict=True)
-        return {name: p for (name, p), gradient in reached if gradient is not None}
-
-    def _agrees(self, out: Tensor, batch: Batch) -> bool:
+        self._width = 4 * sum(u.outputs[:, 0].numel() + u.inputs[:, 0].numel() for u in uses)
         generator = torch.Generator().manual_seed(0)
-        w = 0.5 + torch.rand(out.shape[:2], generator=generator, dtype=torch.float64).to(out)
-        expected, found = vjp(self.rows, batch, w), torch.einsum("nk,nkp->p", w, out)
-        return bool((found - expected).abs().max() <= self._tolerance * expected.abs().max())
+        w = 0.5 + torch.rand(rows.shape, generator=generator, dtype=torch.float64).to(rows)
+        expected = vjp(self.rows, batch, w)
+        inside = {id(p) for use in uses for p in (use.weight, use.bias, use.scale)}
+        trained = zip(self.rows.trained().items(), expected, strict=True)
+        self._loose = {n: p for (n, p), g in trained if id(p) not in inside and g is not None}
+        loose = f"; outside linear layers are {', '.join(self._loose)}" if self._loose else ""
+        try:
+            factors = self._factors(batch, torch.ones(n, 1).to(rows))
+        except MISFITS as misfit:
+            return f"{type(misfit).__name__}: {misfit}{loose}"
+        found = torch.zeros(sum(p.numel() for p in self.columns)).to(rows)
+        factors.vjp(w, found)
+        tolerance = _tolerance(rows)
+        # A copy for each point may have made other rows of the same parameters.
+        if _close(factors.z, rows.detach(), tolerance) and _close(
+            found, flattened(expected, self.columns), tolerance
+        ):
+            return ""
+        return f"parameters act otherwise than by linear layers or point by point{loose}"
 
 
-def _unit(like: Tensor, entry: int) -> Tensor:
-    unit = torch.zeros(like.numel(), dtype=like.dtype, device=like.device)
-    unit[entry] = 1
-    return unit.view_as(like)
+def _some(batch: Batch, part: slice) -> Batch:
+    return {name: value[part] for name, value in batch.items()}
+
+
+def _copies(name: str, parameter: nn.Parameter, n: int) -> Tensor:
+    """A copy for each point, in a shape that acts on each point's numbers as the original."""
+    shape = parameter.shape
+    if not shape and not name.startswith("source.unknowns."):
+        shape = torch.Size([1])  # in the network a number meets (points, neurons)
+    return parameter.detach().expand(n, *shape).clone().requires_grad_()
+
+
+def _tolerance(like: Tensor) -> float:
+    return 1e-8 if like.dtype == torch.float64 else 1e-2
+
+
+def _close(found: Tensor, expected: Tensor, tolerance: float) -> bool:
+    if found.shape != expected.shape:
+        return False
+    size = float(expected.abs().nan_to_num().max())
+    return torch.allclose(found, expected, rtol=0, atol=tolerance * size, equal_nan=True)

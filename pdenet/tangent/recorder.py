@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 from torch.overrides import TorchFunctionMode
+from torch.utils.hooks import RemovableHandle
 
 from pdenet.jets import Jet
+from pdenet.networks import FactorizedLinear
 
 
 class RefusedError(RuntimeError):
@@ -25,13 +27,20 @@ class Use:
     Args:
         weight: Weight of the layer, shape (o, i), where it is trained.
         bias: Bias of the layer, shape (o,), where it is trained.
-        inputs: What went in, without a graph, shape (n, c, m, i): points, channels of the jet,
+        shift: The bias's values, trained or not, where there is one.
+        scale: Logarithms of the factors of the weight's rows, where the layer is factorized and
+            they are trained.
+        factor: Those factors, shape (o,), where the layer is factorized.
+        inputs: What went in, without a graph, shape (c, n, ..., i): channels of the jet, points,
             further axes.
         outputs: What came out, in the graph, shape (c, n, ..., o).
     """
 
     weight: nn.Parameter | None
     bias: nn.Parameter | None
+    shift: Tensor | None
+    scale: nn.Parameter | None
+    factor: Tensor | None
     inputs: Tensor
     outputs: Tensor
 
@@ -39,21 +48,38 @@ class Use:
 class Recorder(TorchFunctionMode):
     """Takes down every use of trained parameters by ``torch.nn.functional.linear``.
 
-    Not a hook on modules: a network is free to hold its weights itself.
+    Not a hook on modules: a network is free to hold its weights itself. Only factorized layers are
+    known by their class, since the weight that they use is not a parameter. The graph begins at the
+    layers' outputs, so that a reverse pass spends nothing on gradients of the weights.
 
     Args:
-        parameters: The trained parameters.
+        trained: The trained parameters, by identity.
+        modules: Where factorized layers are looked for.
         points: Number of points that the network is evaluated at.
 
     Attributes:
         uses: Uses so far.
     """
 
-    def __init__(self, parameters: Collection[nn.Parameter], points: int) -> None:
+    def __init__(
+        self, trained: Mapping[int, nn.Parameter], modules: Iterable[nn.Module], points: int
+    ) -> None:
         super().__init__()
-        self.trained = {id(p): p for p in parameters}
-        self.points = points
+        self.trained, self.points = trained, points
         self.uses: list[Use] = []
+        self._factorized = [m for m in modules if isinstance(m, FactorizedLinear)]
+        self._running: FactorizedLinear | None = None
+        self._hooks: list[RemovableHandle] = []
+
+    def __enter__(self) -> Self:
+        self._hooks = [m.register_forward_pre_hook(self._enter_layer) for m in self._factorized]
+        super().__enter__()
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        super().__exit__(*raised)
+        for hook in self._hooks:
+            hook.remove()
 
     def __torch_function__(
         self,
@@ -62,27 +88,41 @@ class Recorder(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        result = func(*args, **(kwargs or {}))
-        return self._take(result, *args, **(kwargs or {})) if func is F.linear else result
+        if func is F.linear:
+            return self._linear(*args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
 
-    def _take(self, result: Any, input: Any, weight: Any, bias: Any = None) -> Any:
-        weight, bias = self.trained.get(id(weight)), self.trained.get(id(bias))
-        if weight is None and bias is None:
-            return result
+    def _linear(self, input: Any, weight: Tensor, bias: Tensor | None = None) -> Any:
+        layer, self._running = self._running, None
+        trained, added = self._trained(weight), self._trained(bias)
+        scale, factor = None, None
+        if layer is not None and bias is layer.bias:
+            trained, scale = self._trained(layer.direction), self._trained(layer.scale)
+            factor = layer.scale.detach().exp()
+        if trained is None and added is None and scale is None:
+            return F.linear(input, weight, bias)
         if torch._C._are_functorch_transforms_active():
             raise RefusedError("a module is differentiated by torch.func inside")
-        if isinstance(result, Jet):
-            # Parts that are constant over the points are written out: gradients are by point.
-            result = result.like(result.channels)
-            before, after = input.channels, result.channels
-        else:
-            before, after = input[None], result[None]
-            result = after[0]
+        shift = None if bias is None else bias.detach()
+        result = F.linear(input, weight.detach(), shift)
+        # Parts that are constant over the points are written out: gradients are by point.
+        before, after = (
+            (input.channels, result.channels)
+            if isinstance(result, Jet)
+            else (input[None], result[None])
+        )
         if after.ndim < 3 or after.shape[1] != self.points:
             raise RefusedError(
                 f"a linear layer returns shape {tuple(after.shape[1:])} at {self.points} points"
             )
-        c, n = after.shape[:2]
-        flat = before.detach().reshape(c, n, -1, before.shape[-1]).movedim(0, 1)
-        self.uses.append(Use(weight, bias, flat, after))
-        return result
+        if not after.requires_grad:
+            after.requires_grad_()
+        self.uses.append(Use(trained, added, shift, scale, factor, before.detach(), after))
+        return result.like(after) if isinstance(result, Jet) else after[0]
+
+    def _trained(self, parameter: Tensor | None) -> nn.Parameter | None:
+        return self.trained.get(id(parameter))
+
+    def _enter_layer(self, layer: nn.Module, _: Any) -> None:
+        assert isinstance(layer, FactorizedLinear)
+        self._running = layer

@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
+from typing import Self
 
-import torch
 from torch import Tensor, nn
 
 from pdenet.geometry import Points
-from pdenet.residuals import Residuals
-from pdenet.tangent.part import Part
+from pdenet.tangent.factors import Factors
+from pdenet.tangent.part import Part, Rows
+from pdenet.tangent.products import Products
+from pdenet.tangent.source import RowSource
 
 MAX_BYTES = 2**30
 
+Weights = Mapping[str, Tensor | float]
+"""What squares of rows are multiplied by: a number for a condition, or one for each point."""
 
-class Tangent:
+
+class Tangent(Products):
     r"""The Jacobian J of a problem's residual rows with respect to the trained parameters.
 
     Rows are those of :math:`z = (r_c / \sqrt{n_c})_c`, conditions c in turn, point by point, so
     that :math:`|z|^2 = \sum_c \mathrm{mean}(r_c^2)`; weights of a balance are outside. Columns are
-    the trained parameters in the order of ``residuals.parameters()``. Points are fixed, parameters
-    are not: every call sees their values of the moment.
+    the trained parameters in the order of ``named_parameters()``. Points are fixed, parameters are
+    not: every call sees their values of the moment. :meth:`linearize` keeps those of one moment,
+    for several products.
 
     Through linear layers, rows are outer products that one reverse pass yields for all points
-    (:mod:`pdenet.tangent.linear_layers`). Where that does not hold, as a trial at a few points
-    tells, ``torch.func`` differentiates row by row, and :attr:`general` says why.
+    (:mod:`pdenet.tangent.factors`). Where that does not hold, as a trial at a few points tells,
+    ``torch.func`` differentiates row by row, and :attr:`general` says why.
 
     Args:
-        residuals: Problem and network.
+        source: What gives the rows: problem and network.
         points: Points of some or all conditions.
         max_bytes: Bound on the memory that rows of J and what they are made from take at once.
+        shard: This process's number, and how many share the rows: each gets all points, works on
+            its own, and has the same results as the others.
 
     Attributes:
         rows: Rows of each condition.
@@ -43,6 +52,7 @@ class Tangent:
     Example:
         >>> from pdenet.networks import MLP
         >>> from pdenet.problems.poisson_1d import poisson_1d
+        >>> from pdenet.residuals import Residuals
         >>> problem = poisson_1d()
         >>> tangent = Tangent(
         ...     Residuals(problem, MLP(1, 1, width=4, depth=1)),
@@ -53,159 +63,136 @@ class Tangent:
     """
 
     def __init__(
-        self, residuals: Residuals, points: Mapping[str, Points], max_bytes: int = MAX_BYTES
+        self,
+        source: RowSource,
+        points: Mapping[str, Points],
+        max_bytes: int = MAX_BYTES,
+        *,
+        shard: tuple[int, int] = (0, 1),
     ) -> None:
-        if not points or (set(points) - set(residuals.conditions)):
+        if not points or (set(points) - set(source.names)):
             raise ValueError(
-                f"Tangent got points of {sorted(points)}; the trained conditions of problem "
-                f"{residuals.problem.name!r} are {list(residuals.conditions)}."
+                f"Tangent got points of {sorted(points)}; the trained conditions are "
+                f"{list(source.names)}."
             )
         if max_bytes < 1:
             raise ValueError(f"max_bytes={max_bytes} must be positive.")
-        self.max_bytes = max_bytes
         places: dict[nn.Parameter, slice] = {}
-        self.columns: dict[str, slice] = {}
+        columns: dict[str, slice] = {}
         end = 0
-        for name, p in residuals.named_parameters():
+        for name, p in source.named_parameters():
             if p.requires_grad:
-                places[p] = self.columns[name] = slice(end, end + p.numel())
+                places[p] = columns[name] = slice(end, end + p.numel())
                 end += p.numel()
         if not places:
             raise ValueError("No parameter is trained: all have requires_grad=False.")
-        self._like = next(iter(places))
-        self._names = {n: p for n, p in residuals.named_parameters() if p.requires_grad}
-        ordered = [name for name in residuals.conditions if name in points]
-        self._parts = {name: Part(residuals, name, points[name], places) for name in ordered}
-        self.rows: dict[str, slice] = {}
-        height = 0
-        for name, part in self._parts.items():
-            self.rows[name] = slice(height, height + part.size)
-            height += part.size
-        self.shape = (height, end)
+        ordered = [name for name in source.names if name in points]
+        parts = {name: Part(source, name, points[name], places, shard) for name in ordered}
+        super().__init__(parts, columns, next(iter(places)), max_bytes)
 
-    @property
-    def general(self) -> dict[str, str]:
-        """Conditions that take the general path, and why."""
-        return {name: part.general for name, part in self._parts.items() if part.general}
-
-    def dense(self) -> Tensor:
-        """J itself.
-
-        Returns:
-            Shape (N, P).
-
-        Raises:
-            ValueError: It does not fit in ``max_bytes``.
-        """
-        self._require(self.shape[0] * self.shape[1], f"J of shape {self.shape}", "jvp and vjp")
-        out = self._zeros(*self.shape)
-        for part, rows, start, stop in self._pieces(self.max_bytes, held=0):
-            part.write(out[rows].view(stop - start, part.k, -1), start, stop)
-        return out
-
-    def blocks(self) -> Iterator[tuple[slice, Tensor]]:
-        """J in blocks of rows that fit in ``max_bytes``.
-
-        Yields:
-            Which rows, and the block, shape (rows, P).
-        """
-        for part, rows, start, stop in self._pieces(self.max_bytes, held=self.shape[1]):
-            out = self._zeros(stop - start, part.k, self.shape[1])
-            part.write(out, start, stop)
-            yield rows, out.flatten(0, 1)
-
-    def jvp(self, v: Tensor) -> Tensor:
-        """J v, by reverse differentiation twice.
+    def at(self, points: Mapping[str, Points]) -> Self:
+        """J of the same conditions at other points, any number; nothing is tried again.
 
         Args:
-            v: Shape (P,).
+            points: Points of the same conditions.
 
         Returns:
-            Shape (N,).
+            The new tangent.
 
         Raises:
-            ValueError: ``v`` has another shape.
+            ValueError: The conditions are others, or one has no points.
         """
-        self._check("v", v, self.shape[1])
-        pieces = v.split([p.numel() for p in self._names.values()])
-        pairs = zip(self._names.items(), pieces, strict=True)
-        directions = {f"residuals.{name}": piece.view_as(p) for (name, p), piece in pairs}
-        return torch.cat([part.jvp(directions, self.max_bytes) for part in self._parts.values()])
+        if set(points) != set(self.parts):
+            raise ValueError(
+                f"This tangent is of the conditions {list(self.parts)}; got points of "
+                f"{sorted(points)}."
+            )
+        other = copy.copy(self)
+        parts = {name: part.at(points[name]) for name, part in self.parts.items()}
+        Products.__init__(other, parts, self.columns, self._like, self.max_bytes)
+        return other
 
-    def vjp(self, w: Tensor) -> Tensor:
-        """J^T w, by reverse differentiation.
+    def linearize(self, weights: Weights | None = None) -> Linearization:
+        """Rows and J at the parameters of this moment, from one pass.
 
         Args:
-            w: Shape (N,).
+            weights: What the squares of rows are multiplied by, so that z and J hold the square
+                roots: by condition, a number, or one for each of this process's points, (n,).
 
         Returns:
-            Shape (P,).
+            z, and J in the form of its factors.
 
         Raises:
-            ValueError: ``w`` has another shape.
+            ValueError: Weights of an unknown condition, or of another shape.
         """
-        self._check("w", w, self.shape[0])
-        parts = [p.vjp(w[self.rows[n]], self.max_bytes) for n, p in self._parts.items()]
-        return torch.stack(parts).sum(0)
+        weights = weights or {}
+        for name, weight in weights.items():
+            shape = tuple(weight.shape) if isinstance(weight, Tensor) else ()
+            if name not in self.parts or shape not in ((), (self.parts[name].count,)):
+                counts = {n: part.count for n, part in self.parts.items()}
+                raise ValueError(
+                    f"weights[{name!r}] has shape {shape}; expected a number or one for each "
+                    f"point, of the conditions and points {counts}."
+                )
+        return Linearization(self, weights)
 
-    def gram(self) -> Tensor:
-        """K = J J^T, the neural tangent kernel of the residuals.
+    def _pieces(self, name: str, held: int) -> Iterator[tuple[slice, Rows]]:
+        yield from self.parts[name].pieces(self.max_bytes, held)
 
-        Returns:
-            Symmetric, shape (N, N).
 
-        Raises:
-            ValueError: K does not fit in ``max_bytes``.
-        """
-        n = self.shape[0]
-        self._require(n * n, f"K of shape {(n, n)}", "fewer points")
-        if self._fits(n * self.shape[1]):
-            jacobian = self.dense()
-            return jacobian @ jacobian.T
-        out = self._zeros(n, n)
-        for rows, block in self.blocks():
-            for others, other in self.blocks():
-                if others.start <= rows.start:
-                    product = block @ other.T
-                    out[rows, others], out[others, rows] = product, product.T
-        return out
+class Linearization(Products):
+    """Rows z and their J at the parameters of one moment; made by :meth:`Tangent.linearize`.
 
-    def squared_norms(self) -> Tensor:
-        """Squared norms of J's rows, the diagonal of K; their sum is its trace.
+    What is kept are the inputs of the layers and the gradients at their outputs, so that products
+    cost a few small matrix products each, without autograd.
 
-        Returns:
-            Shape (N,).
-        """
-        out = self._zeros(self.shape[0])
-        for rows, block in self.blocks():
-            out[rows] = block.square().sum(1)
-        return out
+    Args:
+        tangent: Where the rows come from.
+        weights: What squares of rows are multiplied by.
 
-    def _pieces(self, max_bytes: int, held: int) -> Iterator[tuple[Part, slice, int, int]]:
-        for name, part in self._parts.items():
-            # Beside the block: a product of the same size; under torch.func, copies of it.
-            size = part.chunk(max_bytes, (4 if part.general else 2) * part.k * self.shape[1])
-            first = self.rows[name].start
-            for start in range(0, part.n, size):
-                stop = min(start + size, part.n)
-                yield part, slice(first + start * part.k, first + stop * part.k), start, stop
+    Attributes:
+        frozen: Whether all rows are kept. Those whose J is beyond ``max_bytes``, or that take the
+            general path and would be, are differentiated anew for each product, at the parameters
+            of that moment.
+    """
 
-    def _zeros(self, *shape: int) -> Tensor:
-        return torch.zeros(shape, dtype=self._like.dtype, device=self._like.device)
+    def __init__(self, tangent: Tangent, weights: Weights) -> None:
+        super().__init__(tangent.parts, tangent.columns, tangent._like, tangent.max_bytes)
+        self._weights = dict(weights)
+        self._kept: dict[str, list[tuple[slice, Factors]]] = {}
+        room = self.max_bytes // self._like.element_size()
+        for name in self.parts:
+            kept = self._keep(name, room)
+            if kept is not None:
+                self._kept[name] = kept
+                room -= sum(rows.numbers for _, rows in kept)
+        self.frozen = len(self._kept) == len(self.parts)
+        self.z = self.values()
 
-    def _fits(self, numbers: int) -> bool:
-        return numbers * self._like.element_size() <= self.max_bytes
+    def _keep(self, name: str, room: int) -> list[tuple[slice, Factors]] | None:
+        """A condition's rows, or None where they take more than so many numbers."""
+        part = self.parts[name]
+        if part.general and part.count * part.k * self.shape[1] > room:
+            return None
+        found: list[tuple[slice, Factors]] = []
+        for points, rows in part.pieces(self.max_bytes, 0, self._weight(name)):
+            found.append((points, rows if isinstance(rows, Factors) else rows.factors()))
+            room -= found[-1][1].numbers
+            if room < 0:
+                return None
+        return found
 
-    def _require(self, numbers: int, what: str, instead: str) -> None:
-        if not self._fits(numbers):
-            raise ValueError(
-                f"{what} takes {numbers * self._like.element_size():,} bytes, more than "
-                f"max_bytes={self.max_bytes:,}; use {instead}, or raise the bound."
-            )
+    def _weight(self, name: str) -> Tensor | float:
+        return self._weights.get(name, 1.0)
 
-    def _check(self, name: str, vector: Tensor, size: int) -> None:
-        if tuple(vector.shape) != (size,):
-            raise ValueError(
-                f"{name} has shape {tuple(vector.shape)}; J has shape {self.shape}, so ({size},) "
-                "is expected."
-            )
+    def _pieces(self, name: str, held: int) -> Iterator[tuple[slice, Rows]]:
+        part = self.parts[name]
+        if name not in self._kept:
+            yield from part.pieces(self.max_bytes, held, self._weight(name))
+            return
+        size = part.chunk(self.max_bytes, held) if held else part.total
+        for points, rows in self._kept[name]:
+            for start in range(points.start, points.stop, size):
+                stop = min(start + size, points.stop)
+                inside = slice(start - points.start, stop - points.start)
+                yield slice(start, stop), rows.select(inside) if held else rows
