@@ -1,4 +1,4 @@
-r"""The two steps that networks are made of, eagerly: a linear layer and an activation.
+r"""The steps that networks are made of, eagerly: linear layers and an activation.
 
 Left to autograd, a composition would keep dozens of intermediates and pass over each of them
 again. Here each step is one node of the graph that keeps only what its gradient needs, and works
@@ -60,6 +60,42 @@ def linear(stacked: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor | lis
     return [F.linear(value, weight, bias), *(F.linear(part, weight) for part in rest)]
 
 
+def blockwise_linear(stacked: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor | list[Term]:
+    """Affine layers side by side: the weights act on all channels, the biases on the value.
+
+    Args:
+        stacked: Channels, shape (c, n, ..., g, inputs).
+        weight: Shape (g * outputs, inputs).
+        bias: Shape (g * outputs,), or None.
+
+    Returns:
+        Channels, shape (c, n, ..., g, outputs).
+    """
+    if bias is None:
+        return blockwise_product(stacked, weight)
+    if is_eager():
+        return _BlockwiseLinear.apply(stacked, weight, bias)
+    value, *rest = stacked.unbind(0)
+    products = [blockwise_product(part, weight) for part in (value, *rest)]
+    return [products[0] + bias.view(products[0].shape[-2:]), *products[1:]]
+
+
+def blockwise_product(x: Tensor, weight: Tensor) -> Tensor:
+    """Matrix products side by side.
+
+    Args:
+        x: Shape (..., g, inputs).
+        weight: Shape (g * outputs, inputs).
+
+    Returns:
+        Shape (..., g, outputs).
+    """
+    g, inputs = x.shape[-2:]
+    rows = x.reshape(-1, g, inputs).transpose(0, 1)
+    products = torch.bmm(rows, weight.view(g, -1, inputs).mT)
+    return products.transpose(0, 1).reshape(*x.shape[:-1], products.shape[-1])
+
+
 def has_kernel(name: str, options: Mapping[str, Any]) -> bool:
     """Whether a function has an eager kernel.
 
@@ -119,6 +155,29 @@ class _Linear(Function):
             torch.matmul(grad, weight) if wants_input else None,
             rows.t() @ stacked.reshape(-1, stacked.shape[-1]) if wants_weight else None,
             grad[0].reshape(-1, grad.shape[-1]).sum(0) if wants_bias else None,
+        )
+
+
+class _BlockwiseLinear(Function):
+    @staticmethod
+    def forward(ctx: Any, stacked: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(stacked, weight)
+        out = blockwise_product(stacked, weight)
+        out[0] += bias.view(out.shape[-2:])
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        stacked, weight = ctx.saved_tensors
+        wants_input, wants_weight, wants_bias = ctx.needs_input_grad
+        g, outputs = grad.shape[-2:]
+        rows = grad.reshape(-1, g, outputs).transpose(0, 1)
+        back = weight.view(g, outputs, -1).mT.reshape(-1, outputs)
+        inputs = stacked.reshape(-1, g, stacked.shape[-1]).transpose(0, 1)
+        return (
+            blockwise_product(grad, back) if wants_input else None,
+            torch.bmm(rows.mT, inputs).reshape(weight.shape) if wants_weight else None,
+            grad[0].reshape(-1, g * outputs).sum(0) if wants_bias else None,
         )
 
 

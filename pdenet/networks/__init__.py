@@ -7,6 +7,7 @@ Everything is written in torch functions on the last axis, so that truncated ser
 from torch import nn
 
 from pdenet.networks.activations import ACTIVATIONS, ActivationName, find_activation
+from pdenet.networks.blocks import BlockwiseLinear, blockwise_linear, side_by_side
 from pdenet.networks.build import Factory, build_network, field_columns
 from pdenet.networks.embeddings import PeriodicEmbedding, RandomFourierEmbedding
 from pdenet.networks.fourier_features import FourierFeatures
@@ -14,7 +15,16 @@ from pdenet.networks.hard import HardConstraint, Term
 from pdenet.networks.layers import FactorizedLinear, dense, glorot
 from pdenet.networks.mlp import MLP
 from pdenet.networks.modified_mlp import ModifiedMLP
+from pdenet.networks.partition_of_unity import (
+    WINDOWS,
+    PatchedFactory,
+    PatchedNetwork,
+    Window,
+    WindowName,
+    find_window,
+)
 from pdenet.networks.pirate_net import PirateNet
+from pdenet.networks.random_features import RandomFeatures
 from pdenet.networks.scaling import Affine
 from pdenet.networks.separate import Separate
 from pdenet.networks.siren import SIREN
@@ -25,6 +35,7 @@ NETWORKS: dict[str, type[nn.Module]] = {
     "pirate-net": PirateNet,
     "fourier-features": FourierFeatures,
     "siren": SIREN,
+    "random-features": RandomFeatures,
 }
 
 __all__ = [
@@ -32,21 +43,31 @@ __all__ = [
     "MLP",
     "NETWORKS",
     "SIREN",
+    "WINDOWS",
     "ActivationName",
     "Affine",
+    "BlockwiseLinear",
     "FactorizedLinear",
     "Factory",
     "FourierFeatures",
     "HardConstraint",
     "ModifiedMLP",
+    "PatchedFactory",
+    "PatchedNetwork",
     "PeriodicEmbedding",
     "PirateNet",
+    "RandomFeatures",
     "RandomFourierEmbedding",
     "Separate",
     "Term",
+    "Window",
+    "WindowName",
+    "blockwise_linear",
     "build_network",
     "dense",
     "field_columns",
     "find_activation",
+    "find_window",
     "glorot",
+    "side_by_side",
 ]

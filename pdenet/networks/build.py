@@ -7,6 +7,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -19,6 +20,23 @@ from pdenet.networks.separate import Separate
 
 Shapes = Mapping[str, tuple[int, ...]]
 Factory = Callable[[int, int], nn.Module]
+
+
+@runtime_checkable
+class PlacesWaves(Protocol):
+    """A factory whose networks take periodic inputs as they are."""
+
+    def with_periods(self, periods: Mapping[int, float], harmonics: int) -> Factory:
+        """The factory that knows which inputs are periodic.
+
+        Args:
+            periods: Period by input, in scaled units.
+            harmonics: Waves a periodic input.
+
+        Returns:
+            The factory, for inputs without cosines and sines.
+        """
+        ...
 
 
 def field_columns(fields: Shapes) -> dict[str, slice]:
@@ -92,6 +110,10 @@ def build_network(
         return built
     dtype = dtype or torch.get_default_dtype()
     with _seeded(seed), _default_dtype(dtype):
+        if periodic and isinstance(network, PlacesWaves):
+            # Patches close to a ring, which cosines and sines would hide from them.
+            columns = _periods(coordinates, bounds, periodic)
+            network, periodic = network.with_periods(columns, harmonics), {}
         parts, inputs = _before(coordinates, bounds, periodic, harmonics)
         parts["core"] = _core(network, inputs, fields, separate)
         if scale or mean:
@@ -114,12 +136,20 @@ def _before(
     parts = OrderedDict[str, nn.Module](scaling=scaling)
     inputs = len(coordinates)
     if periodic:
-        columns = {coordinates.index(name): name for name in periodic}
-        # Units of the scaled column, in which the whole domain is 2 long.
-        periods = {i: 2 * periodic[n] / (high[i] - low[i]) for i, n in columns.items()}
+        periods = _periods(coordinates, bounds, periodic)
         embedding = PeriodicEmbedding(inputs, periods, harmonics)
         parts["periodic"], inputs = embedding, embedding.outputs
     return parts, inputs
+
+
+def _periods(
+    coordinates: tuple[str, ...],
+    bounds: Mapping[str, tuple[float, float]],
+    periodic: Mapping[str, float],
+) -> dict[int, float]:
+    """Period by column, in units of the scaled column, in which the whole domain is 2 long."""
+    lengths = {name: bounds[name][1] - bounds[name][0] for name in periodic}
+    return {coordinates.index(n): 2 * periodic[n] / lengths[n] for n in periodic}
 
 
 def _core(factory: Factory, inputs: int, fields: Shapes, separate: bool) -> nn.Module:

@@ -110,6 +110,7 @@ def dense(
     *,
     draw: Draw = glorot,
     factorized: bool = False,
+    bias: bool = True,
 ) -> nn.Module:
     """One dense layer.
 
@@ -119,18 +120,20 @@ def dense(
         generator: CPU generator; torch's own if None.
         draw: Law of weight and bias.
         factorized: Whether to use random weight factorization.
+        bias: Whether the layer has a bias; factorized ones always do.
 
     Returns:
         ``nn.Linear`` or :class:`FactorizedLinear`, on the default device.
     """
-    weight, bias = draw(inputs, outputs, generator)
+    weight, drawn = draw(inputs, outputs, generator)
     if factorized:
-        return FactorizedLinear(weight, bias, generator).to(torch.get_default_device())
+        return FactorizedLinear(weight, drawn, generator).to(torch.get_default_device())
     # skip_init: nn.Linear's own draw would advance torch's generator behind the seed's back.
-    layer = cast(nn.Linear, nn.utils.skip_init(nn.Linear, inputs, outputs))
+    layer = cast(nn.Linear, nn.utils.skip_init(nn.Linear, inputs, outputs, bias=bias))
     with torch.no_grad():
         layer.weight.copy_(weight)
-        layer.bias.copy_(bias)
+        if bias:
+            layer.bias.copy_(drawn)
     return layer
 
 

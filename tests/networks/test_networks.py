@@ -50,6 +50,8 @@ def test_gradients_reach_every_parameter(name, factorized):
     options: dict[str, object] = {"factorized": True} if factorized else {}
     if name == "pirate-net":
         options["alpha"] = 0.3  # at zero the blocks are the identity, by design
+    if name == "random-features":
+        options["frozen"] = False
     network = build(name, **options)
     network(points()).square().sum().backward()
     for label, parameter in network.named_parameters():
@@ -84,7 +86,8 @@ def test_dtype_is_the_asked_one_throughout(name, dtype):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_functional_call_and_per_sample_gradients(name):
-    network, x = build(name, **({"alpha": 0.3} if name == "pirate-net" else {})), points(4)
+    options = {"pirate-net": {"alpha": 0.3}, "random-features": {"frozen": False}}
+    network, x = build(name, **options.get(name, {})), points(4)
     parameters = dict(network.named_parameters())
 
     def output(parameters, sample):
@@ -119,6 +122,8 @@ def test_traces_as_one_graph(name):
 @pytest.mark.parametrize("size", ["inputs", "outputs", "width", "depth"])
 @pytest.mark.parametrize("value", [0, -3, 2.5, True])
 def test_sizes_must_be_positive_integers(name, size, value):
+    if name == "random-features" and size == "depth":
+        pytest.skip("random features are one layer")
     sizes = {"inputs": 2, "outputs": 1, size: value}
     with pytest.raises(ValueError, match=f"positive integer {size}"):
         NETWORKS[name](sizes.pop("inputs"), sizes.pop("outputs"), **sizes)

@@ -38,9 +38,9 @@ def assert_same_partials(network, indices=LOW):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_networks(name):
-    options = {"alpha": 0.3} if name == "pirate-net" else {}
+    options = {"pirate-net": {"alpha": 0.3, "depth": 2}, "random-features": {}}
     network = build_network(
-        lambda n, m: NETWORKS[name](n, m, width=6, depth=2, **options),
+        lambda n, m: NETWORKS[name](n, m, width=6, **options.get(name, {"depth": 2})),
         coordinates=("x", "t"),
         fields={"u": (), "v": (2,)},
         bounds={"x": (-1, 3), "t": (0, 0.5)},

@@ -23,7 +23,7 @@ from pdenet.jets.rules.arithmetic import (
 )
 from pdenet.jets.rules.entries import detach, getitem, join, of_value, reduction, structural
 from pdenet.jets.rules.functions import divide, layer_norm, raise_to, softmax, univariate
-from pdenet.jets.rules.linear import addmm, einsum, linear, matmul
+from pdenet.jets.rules.linear import addmm, blockwise_linear, einsum, linear, matmul
 from pdenet.jets.univariate import UNIVARIATE
 
 __all__ = ["ALIASES", "REVERSED", "RULES", "rule_for"]
@@ -33,6 +33,7 @@ RULES: dict[str, Callable[..., Any]] = {
     **{name: univariate(name) for name in UNIVARIATE},
     "add": add,
     "addmm": addmm,
+    "blockwise_linear": blockwise_linear,
     "cat": join(torch.cat, 0),
     "chunk": structural(torch.chunk),
     "clone": structural(torch.clone),

@@ -21,6 +21,15 @@ def linear(x: "Jet", weight: Tensor, bias: Tensor | None = None) -> "Jet":
     return x.like([value, *(of(lambda part: F.linear(part, weight), p) for p in x.parts[1:])])
 
 
+def blockwise_linear(x: "Jet", weight: Tensor, bias: Tensor | None = None) -> "Jet":
+    """Affine layers side by side (:func:`pdenet.networks.blocks.blockwise_linear`)."""
+    if x.stacked is not None:
+        return x.like(fused.blockwise_linear(x.stacked, weight, bias))
+    value, *rest = (of(lambda part: fused.blockwise_product(part, weight), p) for p in x.parts)
+    assert isinstance(value, Tensor)
+    return x.like([value if bias is None else value + bias.view(value.shape[-2:]), *rest])
+
+
 def addmm(bias: Tensor, x: "Jet", weight: Tensor, *, beta: float = 1, alpha: float = 1) -> "Jet":
     """Matrix product with a bias."""
     return matmul(x, alpha * weight) + beta * bias
