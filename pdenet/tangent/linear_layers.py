@@ -13,6 +13,9 @@ from pdenet.tangent.recorder import Recorder, Use
 Columns = Mapping[nn.Parameter, slice]
 """Where each parameter's columns are."""
 
+Block = tuple[nn.Parameter, int, int]
+"""A weight, and which of how many equal pieces of its rows."""
+
 Leaves = Mapping[nn.Parameter, Tensor]
 """Parameters that act outside linear layers, and the copies, one a point, that stood for them."""
 
@@ -91,8 +94,8 @@ class _Found:
     def __init__(self, columns: Columns) -> None:
         self.columns = columns
         self.plain: dict[nn.Parameter, Tensor] = {}
-        self.inputs: dict[nn.Parameter, list[Tensor]] = {}
-        self.gradients: dict[nn.Parameter, list[Tensor]] = {}
+        self.inputs: dict[Block, list[Tensor]] = {}
+        self.gradients: dict[Block, list[Tensor]] = {}
 
     def add(self, parameter: nn.Parameter, values: Tensor) -> None:
         """Adds plain columns, shape (n, k, numbers)."""
@@ -101,6 +104,9 @@ class _Found:
 
     def add_layer(self, use: Use, gradient: Tensor) -> None:
         """Adds what a layer gives; the gradient at its output has shape (k, c, n, ..., o)."""
+        if use.blocks > 1:
+            self._add_blocks(use, gradient)
+            return
         inputs, gradient = _fold(use.inputs, axis=1), _fold(gradient, axis=2)  # (k, c m, n, o)
         channels = len(use.outputs)
         at_value = gradient.unflatten(1, (channels, -1))[:, 0].sum(1).movedim(0, 1)  # (n, k, o)
@@ -113,14 +119,35 @@ class _Found:
         if use.factor is not None:
             gradient = gradient * use.factor
         if use.weight is not None:
-            self.inputs.setdefault(use.weight, []).append(inputs)
-            self.gradients.setdefault(use.weight, []).append(gradient)
+            self._add_outer((use.weight, 0, 1), inputs, gradient)
+
+    def _add_blocks(self, use: Use, gradient: Tensor) -> None:
+        """Adds what layers side by side give, each with rows of the weight of its own."""
+        channels, at_values = len(use.outputs), []
+        pairs = zip(use.inputs.unbind(-2), gradient.unbind(-2), strict=True)
+        for block, (x, g) in enumerate(pairs):
+            inputs, g = _fold(x, axis=1), _fold(g, axis=2)
+            at_values.append(g.unflatten(1, (channels, -1))[:, 0].sum(1).movedim(0, 1))
+            if use.weight is not None:
+                self._add_outer((use.weight, block, use.blocks), inputs, g)
+        if use.bias is not None:
+            self.add(use.bias, torch.cat(at_values, dim=-1))
+
+    def _add_outer(self, block: Block, inputs: Tensor, gradient: Tensor) -> None:
+        self.inputs.setdefault(block, []).append(inputs)
+        self.gradients.setdefault(block, []).append(gradient)
+
+    def _columns_of(self, block: Block) -> slice:
+        parameter, number, blocks = block
+        size = parameter.numel() // blocks
+        start = self.columns[parameter].start + number * size
+        return slice(start, start + size)
 
     def factors(self, z: Tensor) -> Factors:
         """All that was found."""
         outers = [
-            Outer(self.columns[p], _joined(self.inputs[p], 0), _joined(self.gradients[p], 1))
-            for p in self.inputs
+            Outer(self._columns_of(b), _joined(self.inputs[b], 0), _joined(self.gradients[b], 1))
+            for b in self.inputs
         ]
         return Factors(z, outers, [Plain(self.columns[p], v) for p, v in self.plain.items()])
 

@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
 from pdenet.jets import Jet
-from pdenet.networks import FactorizedLinear
+from pdenet.networks import FactorizedLinear, blockwise_linear
 
 
 class RefusedError(RuntimeError):
@@ -34,6 +34,8 @@ class Use:
         inputs: What went in, without a graph, shape (c, n, ..., i): channels of the jet, points,
             further axes.
         outputs: What came out, in the graph, shape (c, n, ..., o).
+        blocks: Layers side by side: entries g of the last axis but one of inputs and outputs. The
+            weight's rows, and the biases, are those of one after the other.
     """
 
     weight: nn.Parameter | None
@@ -43,10 +45,13 @@ class Use:
     factor: Tensor | None
     inputs: Tensor
     outputs: Tensor
+    blocks: int = 1
 
 
 class Recorder(TorchFunctionMode):
     """Takes down every use of trained parameters by ``torch.nn.functional.linear``.
+
+    Layers side by side, :func:`pdenet.networks.blockwise_linear`, are known too.
 
     Not a hook on modules: a network is free to hold its weights itself. Only factorized layers are
     known by their class, since the weight that they use is not a parameter. The graph begins at the
@@ -90,6 +95,8 @@ class Recorder(TorchFunctionMode):
     ) -> Any:
         if func is F.linear:
             return self._linear(*args, **(kwargs or {}))
+        if func is blockwise_linear:
+            return self._blockwise(*args, **(kwargs or {}))
         return func(*args, **(kwargs or {}))
 
     def _linear(self, input: Any, weight: Tensor, bias: Tensor | None = None) -> Any:
@@ -101,10 +108,27 @@ class Recorder(TorchFunctionMode):
             factor = layer.scale.detach().exp()
         if trained is None and added is None and scale is None:
             return F.linear(input, weight, bias)
+        shift = None if bias is None else bias.detach()
+        before, after, result = self._around(F.linear, input, weight, bias)
+        self.uses.append(Use(trained, added, shift, scale, factor, before, after))
+        return result
+
+    def _blockwise(self, input: Any, weight: Tensor, bias: Tensor | None = None) -> Any:
+        trained, added = self._trained(weight), self._trained(bias)
+        if trained is None and added is None:
+            return blockwise_linear(input, weight, bias)
+        before, after, result = self._around(blockwise_linear, input, weight, bias)
+        blocks = after.shape[-2]
+        self.uses.append(Use(trained, added, None, None, None, before, after, blocks))
+        return result
+
+    def _around(
+        self, layer: Callable[..., Any], input: Any, weight: Tensor, bias: Tensor | None
+    ) -> tuple[Tensor, Tensor, Any]:
+        """Inputs and outputs of a layer as channels, and its result."""
         if torch._C._are_functorch_transforms_active():
             raise RefusedError("a module is differentiated by torch.func inside")
-        shift = None if bias is None else bias.detach()
-        result = F.linear(input, weight.detach(), shift)
+        result = layer(input, weight.detach(), None if bias is None else bias.detach())
         # Parts that are constant over the points are written out: gradients are by point.
         before, after = (
             (input.channels, result.channels)
@@ -117,8 +141,8 @@ class Recorder(TorchFunctionMode):
             )
         if not after.requires_grad:
             after.requires_grad_()
-        self.uses.append(Use(trained, added, shift, scale, factor, before.detach(), after))
-        return result.like(after) if isinstance(result, Jet) else after[0]
+        result = result.like(after) if isinstance(result, Jet) else after[0]
+        return before.detach(), after, result
 
     def _trained(self, parameter: Tensor | None) -> nn.Parameter | None:
         return self.trained.get(id(parameter))

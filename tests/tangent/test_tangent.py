@@ -1,5 +1,6 @@
 """J through linear layers equals torch.func and autograd, whatever network and condition."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,7 +12,16 @@ from torch import Tensor, nn
 from pdenet import Condition, Problem
 from pdenet.geometry import Box, Points
 from pdenet.jets import laplacian
-from pdenet.networks import MLP, SIREN, FourierFeatures, ModifiedMLP, PirateNet, Separate
+from pdenet.networks import (
+    MLP,
+    SIREN,
+    FourierFeatures,
+    ModifiedMLP,
+    PatchedFactory,
+    PirateNet,
+    Separate,
+    find_window,
+)
 from pdenet.residuals import Residuals, tensors
 from pdenet.tangent import Tangent
 from pdenet.tangent.general import RowsOf, jacobian
@@ -78,6 +88,16 @@ NETWORKS: dict[str, Any] = {
     "gated": lambda: ModifiedMLP(2, 2, width=5, depth=2, factorized=True),
     "residual": lambda: PirateNet(2, 2, width=4, depth=2, alpha=0.3),
     "separate": lambda: Separate([MLP(2, 1, width=4, depth=1), SIREN(2, 1, width=3, depth=1)]),
+    "patches": lambda: PatchedFactory(partial(MLP, width=12, depth=2), 2, find_window("smooth"))(
+        2, 2
+    ),
+    "trunk": lambda: PatchedFactory(
+        partial(MLP, width=8, depth=2),
+        (2, 1),
+        find_window("smooth"),
+        global_width=2,
+        shared_trunk=True,
+    )(2, 2),
     "raw": Raw,
     "strips": Strips,
 }
