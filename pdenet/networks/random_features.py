@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pdenet.networks.activations import ActivationName, find_activation
-from pdenet.networks.layers import check_sizes, dense, glorot, make_generator, uniform
+from pdenet.networks.layers import check_sizes, dense, make_generator, uniform
 
 
 class RandomFeatures(nn.Module):
@@ -24,7 +24,7 @@ class RandomFeatures(nn.Module):
     Args:
         inputs: Number of inputs.
         outputs: Number of outputs.
-        features: Number of features, shared by all outputs.
+        width: Number of features, shared by all outputs.
         scale: The range R: one number, or one for each input.
         activation: Name of the activation; waves (sin) reach smooth solutions with the fewest.
         seed: Seed of the random draws; torch's generator if None.
@@ -38,7 +38,7 @@ class RandomFeatures(nn.Module):
         Rahimi and Recht, Random features for large-scale kernel machines, NeurIPS 2007.
 
     Example:
-        >>> RandomFeatures(2, 1, features=50, scale=[3.0, 10.0], seed=0)(torch.zeros(5, 2)).shape
+        >>> RandomFeatures(2, 1, width=50, scale=[3.0, 10.0], seed=0)(torch.zeros(5, 2)).shape
         torch.Size([5, 1])
     """
 
@@ -47,13 +47,13 @@ class RandomFeatures(nn.Module):
         inputs: int,
         outputs: int,
         *,
-        features: int = 300,
+        width: int = 300,
         scale: float | Sequence[float] = 4.0,
         activation: ActivationName = "sin",
         seed: int | None = None,
     ):
         super().__init__()
-        sizes = {"inputs": inputs, "outputs": outputs, "features": features}
+        sizes = {"inputs": inputs, "outputs": outputs, "width": width}
         check_sizes("RandomFeatures", sizes.items())
         ranges = _per_input(scale, inputs)
         self.activation = find_activation(activation)
@@ -64,11 +64,8 @@ class RandomFeatures(nn.Module):
             return weight * torch.tensor(ranges, device="cpu"), uniform((m,), shift, generator)
 
         generator = make_generator(seed)
-        self.hidden = dense(inputs, features, generator, draw=draw)
-        weight, _ = glorot(features, outputs, generator)
-        self.last = nn.utils.skip_init(nn.Linear, features, outputs, bias=False)
-        with torch.no_grad():
-            self.last.weight.copy_(weight)
+        self.hidden = dense(inputs, width, generator, draw=draw)
+        self.last = dense(width, outputs, generator, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns (..., outputs) from (..., inputs)."""

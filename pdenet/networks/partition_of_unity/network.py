@@ -122,14 +122,26 @@ class PatchedNetwork(nn.Module):
             parts.append(cell == torch.arange(count, device=t.device))
         return torch.cat(parts, dim=-1).to(t.dtype)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Returns (..., outputs) from (..., inputs)."""
-        t = self.coordinates(x)
+    def parts(self, x: Tensor, t: Tensor) -> Tensor:
+        """What local networks give everywhere, without windows.
+
+        Args:
+            x: Points, shape (..., inputs).
+            t: Their local coordinates.
+
+        Returns:
+            Shape (..., patches, outputs of a local network).
+        """
         inputs = [t[..., self.places[:, self.direct]]] if self.direct else []
         if self.waves is not None:
             waves = self.waves(x)[..., len(self.grid.counts) - self._ringless :]
             inputs.append(waves.unsqueeze(-2).expand(*x.shape[:-1], len(self.places), -1))
-        u = self.local(inputs[0] if len(inputs) == 1 else torch.cat(inputs, dim=-1))
+        return self.local(inputs[0] if len(inputs) == 1 else torch.cat(inputs, dim=-1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns (..., outputs) from (..., inputs)."""
+        t = self.coordinates(x)
+        u = self.parts(x, t)
         if self.windowed:
             u = u * self.windows(t).unsqueeze(-1)
         u = u.sum(-2) if self.trunk is None else self.trunk(u.flatten(-2))

@@ -1,0 +1,29 @@
+"""Least squares of the last layer: networks are linear in it, and so are linear problems."""
+
+from pdenet.linear_fit.continuity import Continuity, continuity, orders
+from pdenet.linear_fit.dense import CUT, MAX_BYTES, DenseSolution, TallFactor
+from pdenet.linear_fit.last_layer import coefficients, last_layer, only_trained
+from pdenet.linear_fit.newton import FitReport, LastLayerFit, fit_last_layer, flattened, set_flat
+from pdenet.linear_fit.rows import ScaledRows, Sources
+from pdenet.linear_fit.superposition import is_linear
+
+__all__ = [
+    "CUT",
+    "MAX_BYTES",
+    "Continuity",
+    "DenseSolution",
+    "FitReport",
+    "LastLayerFit",
+    "ScaledRows",
+    "Sources",
+    "TallFactor",
+    "coefficients",
+    "continuity",
+    "fit_last_layer",
+    "flattened",
+    "is_linear",
+    "last_layer",
+    "only_trained",
+    "orders",
+    "set_flat",
+]

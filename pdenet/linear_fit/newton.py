@@ -1,0 +1,196 @@
+"""Gauss-Newton on the last layer; for a linear problem one step is the answer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from pdenet.geometry import Points
+from pdenet.linear_fit.dense import CUT, MAX_BYTES, DenseSolution, TallFactor
+from pdenet.linear_fit.last_layer import coefficients
+from pdenet.linear_fit.rows import ScaledRows, Sources
+from pdenet.residuals import Residuals
+
+HALVINGS = 20
+MOST_STEPS = 50
+FORCING = 1e-2  # of the first step, where rows are not affine in the coefficients
+CLOSE = 0.02  # to the least residual of the linear model: another step has nothing to gain
+ROUND_OFF = 1e-12
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """What one step of a fit of the last layer found.
+
+    Args:
+        rows: Rows of the least-squares problem.
+        columns: Coefficients.
+        rank: Columns that the step used.
+        numerical_rank: Columns above the cut.
+        condition: Estimated condition number of those used.
+        before: Norm of the scaled residual before the step.
+        after: The same after it.
+        length: Length of the step; 1 where the linear model holds, 0 where no step helped.
+    """
+
+    rows: int
+    columns: int
+    rank: int
+    numerical_rank: int
+    condition: float
+    before: float
+    after: float
+    length: float
+
+
+class LastLayerFit:
+    """Fits the last layer to a problem's residual rows at given points.
+
+    Minimizes the sum of squares of scaled rows (:class:`ScaledRows`) by Gauss-Newton steps with
+    backtracking, each solved by orthogonal factors in float64. For a linear problem the first step
+    ends at the minimum. For others early steps are inexact, as far as their linear model is worth.
+
+    Args:
+        residuals: Problem and network, in float64.
+        points: Points of every condition.
+        linear: Whether the rows are known to be affine in the fields: the first step is then exact.
+        more: Further sources of rows, such as continuity between patches.
+        weights: Factor of each condition's squares; 1 where absent.
+        scaled: Whether rows are scaled.
+        cut: Relative cut of the pivots.
+        max_bytes: Bound on the memory of the least-squares problem.
+
+    Attributes:
+        done: Why no further step is due; empty while one is.
+        converged: Whether the end is a minimum.
+        first: Norm of the scaled residual at the start; NaN before the first step.
+
+    Raises:
+        ValueError: The network is not in float64, does not end in a linear layer, or the problem
+            does not fit in memory.
+
+    Reference:
+        Eisenstat and Walker, Choosing the forcing terms in an inexact Newton method, SIAM J. Sci.
+        Comput. 17(1), 1996, 16-32.
+    """
+
+    def __init__(
+        self,
+        residuals: Residuals,
+        points: Mapping[str, Points],
+        *,
+        linear: bool = False,
+        more: Sources = (),
+        weights: Mapping[str, float] | None = None,
+        scaled: bool = True,
+        cut: float = CUT,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        if (dtype := next(residuals.model.parameters()).dtype) != torch.float64:
+            raise ValueError(
+                f"Least squares of the last layer needs float64, but the network has {dtype}; use "
+                "--precision 64."
+            )
+        self.parameters = coefficients(residuals)
+        self.cut, self.max_bytes = cut, max_bytes
+        TallFactor(sum(p.numel() for p in self.parameters), max_bytes)
+        sources = [(residuals, points), *more]
+        self.rows = ScaledRows(sources, self.parameters, weights, scaled)
+        self.done, self.converged, self.first = "", False, math.nan
+        self._linear = linear
+        self._forcing = 0.0 if linear else FORCING
+
+    def step(self) -> FitReport:
+        """One Gauss-Newton step.
+
+        Returns:
+            What it found; :attr:`done` says whether another one is due.
+        """
+        solution, count, before = self._solve()
+        if math.isnan(self.first):
+            self.first = before
+        length, after = self._search(solution, before)
+        self._judge(length, after, solution.least)
+        # Exact steps far from the solution are wasted, and their coefficients large.
+        self._forcing = min(self._forcing, 0.9 * (after / before) ** 2) if before else 0.0
+        return FitReport(
+            rows=count,
+            columns=self.rows.columns,
+            rank=solution.rank,
+            numerical_rank=solution.numerical_rank,
+            condition=solution.condition,
+            before=before,
+            after=after,
+            length=length,
+        )
+
+    def _solve(self) -> tuple[DenseSolution, int, float]:
+        factor, count, squares = TallFactor(self.rows.columns, self.max_bytes), 0, 0.0
+        for block, values in self.rows.blocks():
+            factor.add(block, -values)
+            count += len(block)
+            squares += float(values.square().sum())
+        before = math.sqrt(squares)
+        return factor.solve(self.cut, enough=self._forcing * before), count, before
+
+    def _search(self, solution: DenseSolution, before: float) -> tuple[float, float]:
+        """The longest of the steps 1, 1/2, 1/4, ... that lowers the residual enough."""
+        start, length = flattened(self.parameters), 1.0
+        for _ in range(HALVINGS):
+            set_flat(self.parameters, start + length * solution.x)
+            after = self.rows.norm()
+            wanted = before - 1e-4 * length * (before - solution.residual)
+            if math.isfinite(after) and after <= wanted:
+                return length, after
+            length /= 2
+        set_flat(self.parameters, start)
+        return 0.0, before
+
+    def _judge(self, length: float, after: float, least: float) -> None:
+        if length == 0.0:
+            self.converged = after <= 1e-8 * self.first or least >= 0.9 * after
+            self.done = "no step along the Gauss-Newton direction lowers the residual"
+        elif after <= (1 + CLOSE) * least + ROUND_OFF * self.first:
+            self.converged = True
+            self.done = "the residual is the least that its linear model promises"
+        elif self._linear and after <= 2 * least:
+            self.converged = True
+            self.done = "the rows are linear, and solved up to the round-off of large coefficients"
+
+
+def fit_last_layer(
+    residuals: Residuals, points: Mapping[str, Points], most: int = MOST_STEPS, **arguments: object
+) -> list[FitReport]:
+    """Fits the last layer until nothing is gained.
+
+    Args:
+        residuals: Problem and network.
+        points: Points of every condition.
+        most: Gauss-Newton steps at most.
+        arguments: Those of :class:`LastLayerFit`.
+
+    Returns:
+        What each step found.
+    """
+    fit = LastLayerFit(residuals, points, **arguments)  # type: ignore[arg-type]
+    reports: list[FitReport] = []
+    while not fit.done and len(reports) < most:
+        reports.append(fit.step())
+    return reports
+
+
+def flattened(parameters: list[nn.Parameter]) -> Tensor:
+    """Parameters as one vector on the CPU."""
+    return torch.cat([p.detach().flatten() for p in parameters]).cpu()
+
+
+@torch.no_grad()
+def set_flat(parameters: list[nn.Parameter], flat: Tensor) -> None:
+    """Takes parameters from one vector."""
+    pieces = flat.split([p.numel() for p in parameters])
+    for p, piece in zip(parameters, pieces, strict=True):
+        p.copy_(piece.view_as(p))

@@ -1,0 +1,123 @@
+"""Scaled rows of the least-squares problem for the last layer, made block by block."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pdenet.geometry import Points
+from pdenet.linear_fit.last_layer import only_trained
+from pdenet.tangent import RowSource, Tangent
+
+ROW_BYTES = 2**25  # rows of J made at once; the features' derivatives take some times as much
+
+Sources = Sequence[tuple[RowSource, Mapping[str, Points]]]
+"""What gives rows, each with its points: a problem's residuals, and what joins patches."""
+
+
+class ScaledRows:
+    r"""Rows of J in the coefficients, and their values, each multiplied by a scale of its own.
+
+    Scales are those of the first pass, :math:`\lambda_i = 1 / \max_k |J_{ik}|`, so that equations,
+    boundary values and data of any units count alike.
+
+    Args:
+        sources: What gives rows; the first one has all coefficients.
+        parameters: The coefficients.
+        weights: Factor of each condition's squares, besides the scaling; 1 where absent.
+        scaled: Whether rows are scaled; else they are those of J.
+
+    Attributes:
+        scales: Factor of every row, once rows have been made.
+
+    Reference:
+        Chen, Chi, E, Yang, J. Mach. Learn. 1(3), 2022, 268-298, section 2 (rescaling).
+    """
+
+    def __init__(
+        self,
+        sources: Sources,
+        parameters: Sequence[nn.Parameter],
+        weights: Mapping[str, float] | None = None,
+        scaled: bool = True,
+    ) -> None:
+        self.parameters = list(parameters)
+        self.columns = sum(p.numel() for p in self.parameters)
+        self.weights, self.scaled = dict(weights or {}), scaled
+        self.scales: Tensor | None = None
+        self._sources = [source for source, _ in sources]
+        self._points = [dict(points) for _, points in sources]
+        with only_trained(self._sources, self.parameters):
+            self._tangents = [Tangent(source, points, ROW_BYTES) for source, points in sources]
+
+    def blocks(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Rows and their values, both scaled.
+
+        Yields:
+            Shapes (n, columns) and (n,), on the CPU.
+        """
+        found: list[Tensor] = []
+        start = 0
+        with only_trained(self._sources, self.parameters):
+            for tangent, values in zip(self._tangents, self._values(), strict=True):
+                for rows, block in tangent.blocks():
+                    block = self._padded(block.cpu())
+                    if self.scales is None:
+                        found.append(self._scale(block, rows, tangent))
+                        scale = found[-1]
+                    else:
+                        scale = self.scales[start : start + len(block)]
+                    start += len(block)
+                    yield block.mul_(scale[:, None]), values[rows] * scale
+        if found:
+            self.scales = torch.cat(found)
+
+    def norm(self) -> float:
+        """Norm of the scaled values at the present coefficients."""
+        assert self.scales is not None, "make the rows once, so that they have scales"
+        return float((torch.cat(list(self._values())) * self.scales).norm())
+
+    def measure(self) -> float:
+        """Root mean square of the scaled values; makes the rows for their scales' sake."""
+        squares = [(float(right.square().sum()), len(right)) for _, right in self.blocks()]
+        return math.sqrt(sum(s for s, _ in squares) / sum(n for _, n in squares))
+
+    def _values(self) -> Iterator[Tensor]:
+        """Unscaled values of every source, by forward sweeps alone."""
+        size = max(1, ROW_BYTES // (8 * self.columns))
+        for source, points in zip(self._sources, self._points, strict=True):
+            names = [name for name in source.names if name in points]
+            yield torch.cat([_values(source, name, points[name], size) for name in names])
+
+    def _padded(self, block: Tensor) -> Tensor:
+        missing = self.columns - block.shape[1]  # unknown constants, of which patches know nothing
+        return torch.nn.functional.pad(block, (0, missing)) if missing else block
+
+    def _scale(self, block: Tensor, rows: slice, tangent: Tangent) -> Tensor:
+        largest = block.abs().amax(1)
+        scale = torch.ones_like(largest)
+        if self.scaled:
+            scale = torch.where(largest > 0, 1 / largest, scale)
+        for name, weight in self.weights.items():
+            mine = tangent.rows.get(name, slice(0, 0))
+            start, stop = max(mine.start, rows.start), min(mine.stop, rows.stop)
+            if start < stop:
+                scale[start - rows.start : stop - rows.start] *= math.sqrt(weight)
+        return scale
+
+
+@torch.no_grad()
+def _values(source: RowSource, name: str, points: Points, size: int) -> Tensor:
+    """Values of one condition's rows as J holds them, shape (rows,), on the CPU."""
+    parts = [
+        source.rows(name, source.batch(name, points.select(slice(start, start + size)))).cpu()
+        for start in range(0, len(points), size)
+    ]
+    scale = source.scale(name, points).cpu().reshape(-1, 1)
+    if source.is_sum(name):
+        return (scale * torch.stack(parts).sum(0)).flatten()
+    rows = torch.cat(parts)
+    return (scale * rows.reshape(len(rows), -1)).flatten()

@@ -1,0 +1,77 @@
+"""Whether a problem is linear, found by superposition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from pdenet.geometry import Points
+from pdenet.linear_fit.last_layer import coefficients
+from pdenet.networks import RandomFeatures, build_network
+from pdenet.problem import Problem
+from pdenet.residuals import Residuals
+
+POINTS = 20
+TOLERANCE = 1e-9  # relative; rows of fields of order one have round-off of 1e-13 or so
+STEPS = (-3.0, 0.5, 10.0)
+
+
+@torch.no_grad()
+def is_linear(problem: Problem) -> bool:
+    """Whether all residual rows are affine in the fields and in unknown constants.
+
+    Random smooth fields u and v are superposed: rows at ``u + s v`` must lie on the line through
+    those at u and at ``u + v``. It is a trial at points, not a proof: terms that are nine orders
+    smaller than others pass for none.
+
+    Args:
+        problem: The problem.
+
+    Returns:
+        True if they are.
+
+    Example:
+        >>> from pdenet.problems.burgers import burgers
+        >>> from pdenet.problems.wave_1d import wave_1d
+        >>> is_linear(wave_1d()), is_linear(burgers())
+        (True, False)
+    """
+    model = build_network(
+        lambda n, m: RandomFeatures(n, m, width=32, scale=3.0),
+        coordinates=problem.coordinates,
+        fields=problem.shapes,
+        bounds=problem.domain.bounds,
+        seed=0,
+        dtype=torch.float64,
+    )
+    residuals = Residuals(problem, model)
+    points = {
+        name: c.on.quadrature(POINTS) if c.integral else c.on.sample(POINTS, seed=1)
+        for name, c in problem.conditions.items()
+    }
+    free = coefficients(residuals)
+    return _affine(residuals, points, free)
+
+
+def _affine(residuals: Residuals, points: Mapping[str, Points], free: list[nn.Parameter]) -> bool:
+    generator = torch.Generator().manual_seed(0)
+    start = [p.clone() for p in free]
+    step = [torch.randn(p.shape, generator=generator, dtype=p.dtype) for p in free]
+
+    def rows(s: float) -> dict[str, Tensor]:
+        for p, a, b in zip(free, start, step, strict=True):
+            p.copy_(a + s * b)
+        return residuals.in_chunks(points)
+
+    first, second = rows(0.0), rows(1.0)
+    for s in STEPS:
+        found = rows(s)
+        for name in found:
+            line = first[name] + s * (second[name] - first[name])
+            size = abs(s) * float((second[name] - first[name]).abs().max())
+            gap = float((found[name] - line).abs().max())
+            if not gap <= TOLERANCE * max(size, 1e-3 * float(first[name].abs().max())):
+                return False
+    return True
