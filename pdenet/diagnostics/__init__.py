@@ -8,6 +8,7 @@ from pdenet.diagnostics.features import (
     truncated_entropy,
 )
 from pdenet.diagnostics.kernels import BlockKernel, DenseKernel, Kernel, ProductKernel
+from pdenet.diagnostics.prediction import predicted_residual
 from pdenet.diagnostics.regime import (
     LAZY,
     RICH,
@@ -74,6 +75,7 @@ __all__ = [
     "neuron_amplitudes",
     "participation_ratio",
     "plateau_cause",
+    "predicted_residual",
     "rank_bounds",
     "regime",
     "relative_movement",
