@@ -137,6 +137,32 @@ def field_errors(
     return errors
 
 
+def best_combination(predicted: Tensor, exact: Tensor, weight: Tensor | None = None) -> Tensor:
+    r"""The matrix C for which predicted times C is nearest to the exact states in L2.
+
+    Eigenfunctions are known up to a factor, and to a rotation where eigenvalues coincide.
+
+    Args:
+        predicted: States side by side, shape (n, k).
+        exact: The same shape.
+        weight: Quadrature weights, shape (n,); equal ones by default.
+
+    Returns:
+        Shape (k, k).
+
+    Raises:
+        ValueError: Shapes differ, no points, or values that are not finite.
+
+    Example:
+        >>> u = torch.tensor([[1.0], [2.0]])
+        >>> best_combination(u, -3 * u).tolist()
+        [[-3.0]]
+    """
+    predicted, exact = _checked_pair(predicted, exact)
+    root = _checked_weight(weight, exact).sqrt().unsqueeze(-1)
+    return torch.linalg.lstsq(root * predicted, root * exact).solution
+
+
 def _field_error(
     predicted: Tensor, exact: Tensor, weight: Tensor | None, modulo_constant: bool
 ) -> FieldError:

@@ -9,10 +9,17 @@ from pdenet.conditions.data import Data
 from pdenet.conditions.dirichlet import Dirichlet, Initial
 from pdenet.conditions.integral import Integral
 from pdenet.conditions.interface import Interface
+from pdenet.conditions.operator_data import OperatorData
 from pdenet.conditions.periodic import Periodic
 from pdenet.conditions.robin import Neumann, Robin
 from pdenet.conditions.rows import stack_rows
-from pdenet.conditions.values import Value, evaluate, prescribed_values, with_signature
+from pdenet.conditions.values import (
+    Value,
+    argument_names,
+    evaluate,
+    prescribed_values,
+    with_signature,
+)
 
 __all__ = [
     "Condition",
@@ -22,9 +29,11 @@ __all__ = [
     "Integral",
     "Interface",
     "Neumann",
+    "OperatorData",
     "Periodic",
     "Robin",
     "Value",
+    "argument_names",
     "evaluate",
     "prescribed_values",
     "stack_rows",

@@ -7,7 +7,7 @@ knows of networks or solvers.
 from pdenet.energy.base import Functional
 from pdenet.energy.energy import Energy
 from pdenet.energy.integrand import Integrand
-from pdenet.energy.linearize import curvature, factor, slopes
+from pdenet.energy.linearize import columns, curvature, factor, slopes
 from pdenet.energy.rayleigh import Rayleigh
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Functional",
     "Integrand",
     "Rayleigh",
+    "columns",
     "curvature",
     "factor",
     "slopes",

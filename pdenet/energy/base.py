@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from torch import Tensor
+
 from pdenet.conditions import Condition, Dirichlet, Integral, Neumann, Periodic
 from pdenet.energy.integrand import Integrand
 
@@ -50,9 +52,29 @@ class Functional(ABC):
     def terms(self) -> Mapping[str, Integrand]:
         """All integrals, by name."""
 
-    def shapes(self, fields: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-        """Shapes of the fields as the densities see them."""
-        return dict(fields)
+    @property
+    def own_rows(self) -> tuple[int, ...]:
+        """Those rows of an integral that are its density, one a state; the first in general."""
+        return (0,)
+
+    @abstractmethod
+    def value(self, integrals: Mapping[str, Tensor]) -> Tensor:
+        """What is minimized.
+
+        Args:
+            integrals: Integrals of every row of :attr:`terms`, by name, shape (k,).
+
+        Returns:
+            Scalar.
+        """
+
+    def check_fields(self, fields: Mapping[str, tuple[int, ...]]) -> None:
+        """Refuses fields that it is no functional of.
+
+        Args:
+            fields: Shape by field.
+        """
+        return
 
     def essential_names(self, conditions: Mapping[str, Condition], order: int) -> tuple[str, ...]:
         """Which of a problem's conditions fields must satisfy by themselves.

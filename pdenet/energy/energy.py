@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from pdenet.conditions import Value
+import torch
+from torch import Tensor
+
+from pdenet.conditions import Condition, Value, argument_names, evaluate, with_signature
 from pdenet.energy.base import Functional
 from pdenet.energy.integrand import Integrand
 from pdenet.geometry import Region
@@ -28,8 +31,11 @@ class Energy(Functional):
             takes given values, periodicity and integrals, and with second partials in a density
             given normal derivatives.
         at_least: Lower bounds by scalar field, each a number or a torch function of coordinates: an
-            obstacle.
+            obstacle. How far a field is below it becomes a condition ``"u at least"``.
         exact: The minimum, where it is known; in units of the energy.
+
+    Attributes:
+        bounds: How far fields are below their lower bounds, as conditions by name.
 
     Raises:
         ValueError: A density is no function of names, or the minimum is not finite.
@@ -51,6 +57,7 @@ class Energy(Functional):
     on: Region
     at_least: Mapping[str, Value] = field(default_factory=dict, kw_only=True)
     exact: float | None = field(default=None, kw_only=True)
+    bounds: Mapping[str, Condition] = field(init=False, repr=False)
     _terms: Mapping[str, Integrand] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -62,8 +69,32 @@ class Energy(Functional):
             raise ValueError("boundary['energy'] has the name of the density; rename it.")
         own = {"energy": Integrand(self.density, self.on)}
         object.__setattr__(self, "_terms", MappingProxyType({**own, **self.boundary}))
+        bounds = {f"{n} at least": _violation(n, v, self.on) for n, v in self.at_least.items()}
+        object.__setattr__(self, "bounds", MappingProxyType(bounds))
+        object.__setattr__(self, "conditions", MappingProxyType({**self.conditions, **bounds}))
 
     @property
     def terms(self) -> Mapping[str, Integrand]:
         """All integrals, by name; the density's is called ``energy``."""
         return self._terms
+
+    def value(self, integrals: Mapping[str, Tensor]) -> Tensor:
+        """The sum of all integrals.
+
+        Args:
+            integrals: By name, shape (1,).
+
+        Returns:
+            Scalar.
+        """
+        return torch.cat(list(integrals.values())).sum()
+
+
+def _violation(name: str, bound: Value, on: Region) -> Condition:
+    """How far a field is below its bound."""
+
+    def residual(**known: Any) -> Any:
+        gap = evaluate(bound, known) - known[name]
+        return torch.relu(getattr(gap, "value", gap))
+
+    return Condition(with_signature(residual, argument_names([name], [bound])), on)

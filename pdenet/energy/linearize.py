@@ -6,7 +6,7 @@ energy, :math:`J^T J = \int (\partial_\theta j)^T W'' (\partial_\theta j)` for t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -16,33 +16,28 @@ from pdenet.jets import Demand, Jet
 Channels = dict[str, Tensor]
 """By field, shape (c, n, *field shape): value and partials."""
 
-# Of the largest eigenvalue at all points: what is smaller is round-off of the density.
-ROUND_OFF = 1e-12
-
 
 def slopes(
-    demand: Demand,
-    jets: Mapping[str, Jet],
-    x: Tensor,
-    given: Mapping[str, Tensor] | None = None,
-    *,
-    create_graph: bool = False,
+    demand: Demand, jets: Mapping[str, Jet], x: Tensor, given: Mapping[str, Tensor] | None = None
 ) -> Channels:
-    """Derivatives of a density by every channel of its fields.
+    """Derivatives of a density by every channel of its fields, to be differentiated further.
 
     Args:
         demand: What the density needs, with the density.
         jets: Its fields.
         x: Points, shape (n, d).
         given: What else it takes.
-        create_graph: Whether the result is differentiated further.
 
     Returns:
         By field that it takes, shape (c, n, *field shape); zero for channels that it does not use.
     """
     with torch.enable_grad():
-        known, density = _evaluate(demand, jets, x, given, detach=not create_graph)
-        return _gradient(density, known, create_graph)
+        known = {n: c if c.requires_grad else c.requires_grad_() for n, c in _known(demand, jets)}
+        total = _total(demand, jets, x, given, (0,))(known)
+        found = torch.autograd.grad(
+            total, list(known.values()), create_graph=True, materialize_grads=True
+        )
+    return dict(zip(known, found, strict=True))
 
 
 def curvature(
@@ -50,6 +45,7 @@ def curvature(
     jets: Mapping[str, Jet],
     x: Tensor,
     given: Mapping[str, Tensor] | None = None,
+    rows: tuple[int, ...] = (0,),
 ) -> Tensor:
     """Second derivatives of a density by all channels of its fields, point by point.
 
@@ -58,21 +54,19 @@ def curvature(
         jets: Its fields.
         x: Points, shape (n, d).
         given: What else it takes.
+        rows: Which rows are meant, of a function that returns several; their sum is.
 
     Returns:
         Symmetric matrices, shape (n, m, m), for m channels: those of :func:`columns`.
     """
-    with torch.enable_grad():
-        known, density = _evaluate(demand, jets, x, given, detach=True)
-        first = columns(_gradient(density, known, create_graph=True))
-        rows = []
-        for entry in first.unbind(1):
-            second = (
-                _gradient(entry, known, create_graph=False, retain_graph=True)
-                if entry.requires_grad
-                else {name: torch.zeros_like(value) for name, value in known.items()}
-            )
-            rows.append(columns(second))
+    known = {name: c.detach() for name, c in _known(demand, jets)}
+    gradient = torch.func.grad(_total(demand, jets, x, given, rows))
+
+    def entry(channels: Channels, j: int) -> Tensor:
+        return columns(gradient(channels))[:, j].sum()
+
+    m = columns(known).shape[1]
+    rows = [columns(torch.func.grad(entry)(known, j)) for j in range(m)]
     return torch.stack(rows, dim=1).detach()
 
 
@@ -89,50 +83,39 @@ def columns(channels: Mapping[str, Tensor]) -> Tensor:
 
 
 def factor(matrices: Tensor) -> Tensor:
-    """Roots of symmetric matrices whose negative eigenvalues are set to zero.
+    """Square roots of symmetric matrices whose negative eigenvalues are set to zero.
 
     Args:
         matrices: Shape (n, m, m).
 
     Returns:
-        C with C^T C = the clipped matrix, shape (n, r, m); r is the largest rank.
+        Symmetric C with C C = the clipped matrix, shape (n, m, m).
+
+    Example:
+        >>> factor(torch.diag(torch.tensor([4.0, -1.0]))[None]).tolist()
+        [[[2.0, 0.0], [0.0, 0.0]]]
     """
     values, vectors = torch.linalg.eigh(0.5 * (matrices + matrices.mT))
-    values = values.clamp_min(0)
-    rank = int((values > ROUND_OFF * values.max()).sum(1).max())
-    # The largest come last.
-    kept = slice(values.shape[1] - max(1, rank), None)
-    return values[:, kept].sqrt().unsqueeze(-1) * vectors[:, :, kept].mT
+    return (vectors * values.clamp_min(0).sqrt().unsqueeze(-2)) @ vectors.mT
 
 
-def _evaluate(
+def _known(demand: Demand, jets: Mapping[str, Jet]) -> list[tuple[str, Tensor]]:
+    return [(name, jets[name].channels) for name in demand.names if name in demand.fields]
+
+
+def _total(
     demand: Demand,
     jets: Mapping[str, Jet],
     x: Tensor,
     given: Mapping[str, Tensor] | None,
-    detach: bool,
-) -> tuple[Channels, Tensor]:
-    """The density, and the channels that it is differentiated by."""
-    names = [name for name in demand.names if name in demand.fields]
-    known = {name: jets[name].channels for name in names}
-    if detach:
-        known = {name: c.detach().clone() for name, c in known.items()}
-    # Leaves, or results that need a gradient to stand for leaves.
-    known = {n: c if c.requires_grad else c.detach().requires_grad_() for n, c in known.items()}
-    again = {name: Jet(jets[name].layout, c) for name, c in known.items()}
-    density = demand.function(**demand.arguments(again, x, given))
-    return known, getattr(density, "value", density)
+    rows: tuple[int, ...],
+) -> Callable[[Channels], Tensor]:
+    """The density's sum over points as a function of the fields' channels."""
 
+    def total(channels: Channels) -> Tensor:
+        fields = {name: Jet(jets[name].layout, c) for name, c in channels.items()}
+        density = demand.function(**demand.arguments(fields, x, given))
+        parts = [density[i] for i in rows] if isinstance(density, tuple) else [density]
+        return torch.stack([getattr(part, "value", part) for part in parts]).sum()
 
-def _gradient(
-    value: Tensor, known: Channels, create_graph: bool, retain_graph: bool | None = None
-) -> Channels:
-    found = torch.autograd.grad(
-        value.sum(),
-        list(known.values()),
-        create_graph=create_graph,
-        retain_graph=retain_graph,
-        allow_unused=True,
-        materialize_grads=True,
-    )
-    return dict(zip(known, found, strict=True))
+    return total
