@@ -4,6 +4,7 @@ from pdenet.balancing.attention import ResidualAttention
 from pdenet.balancing.base import Balance, GradientNorms
 from pdenet.balancing.causal import Causal
 from pdenet.balancing.gradient_norm import GradientNorm
+from pdenet.balancing.ntk import NTK
 from pdenet.balancing.product import Product
 from pdenet.balancing.relobralo import ReLoBRaLo
 from pdenet.balancing.static import Static
@@ -11,6 +12,7 @@ from pdenet.balancing.static import Static
 BALANCES: dict[str, type[Balance]] = {
     "static": Static,
     "gradient-norm": GradientNorm,
+    "ntk": NTK,
     "relobralo": ReLoBRaLo,
     "residual-attention": ResidualAttention,
     "causal": Causal,
@@ -19,6 +21,7 @@ BALANCES: dict[str, type[Balance]] = {
 
 __all__ = [
     "BALANCES",
+    "NTK",
     "Balance",
     "Causal",
     "GradientNorm",

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pdenet.geometry import Points, Region
+from pdenet.tangent import RowSource
 
 GradientNorms = Callable[[], Mapping[str, Tensor]]
 """Norms of the gradients of each condition's own, unweighted loss; a reverse pass for each."""
@@ -39,9 +40,10 @@ class Balance(nn.Module, ABC):
         every: Steps between updates.
 
     Attributes:
-        needs: What :meth:`weigh` reads: nothing, "residuals", "gradients".
+        needs: What :meth:`weigh` reads: nothing, "residuals", "gradients", "jacobian".
         weights: The last weights by condition, shape () or (n,).
         reduce: Combines tensors over processes; the solver replaces it where there are several.
+        shard: This process's number, and how many there are; from the solver too.
 
     Raises:
         ValueError: A factor is negative or not finite, or ``every`` is below 1.
@@ -61,6 +63,7 @@ class Balance(nn.Module, ABC):
         self.seed = 0
         self.weights: dict[str, Tensor] = {}
         self.reduce: Reduce = alone
+        self.shard = 0, 1
         self.memory: dict[str, Any] = {}
         self._constants: dict[tuple[str, torch.dtype, torch.device], Tensor] = {}
 
@@ -79,6 +82,13 @@ class Balance(nn.Module, ABC):
                 f"weights names {sorted(unknown)}, but the conditions are {sorted(regions)}."
             )
         self.seed = seed
+
+    def attach(self, source: RowSource) -> None:
+        """Says what is trained; for balances that look at J themselves.
+
+        Args:
+            source: Problem and network.
+        """
 
     @torch.no_grad()
     def weigh(

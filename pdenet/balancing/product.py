@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from pdenet.balancing.base import Balance, GradientNorms
 from pdenet.geometry import Points, Region
+from pdenet.tangent import RowSource
 
 
 class Product(Balance):
@@ -46,6 +47,15 @@ class Product(Balance):
         for balance in self._parts():
             balance.bind(regions, seed)
 
+    def attach(self, source: RowSource) -> None:
+        """Says what is trained.
+
+        Args:
+            source: Problem and network.
+        """
+        for balance in self._parts():
+            balance.attach(source)
+
     def update(
         self,
         step: int,
@@ -66,7 +76,7 @@ class Product(Balance):
         """
         found: dict[str, Tensor | float] = dict.fromkeys(residuals, 1.0)
         for balance in self._parts():
-            balance.reduce = self.reduce
+            balance.reduce, balance.shard = self.reduce, self.shard
             for name, weight in balance.weigh(step, residuals, points, gradient_norms).items():
                 found[name] = found[name] * weight
         return found

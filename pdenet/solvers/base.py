@@ -20,7 +20,7 @@ from pdenet.record import StoppedBy
 from pdenet.residuals import Batch, Residuals
 from pdenet.sampling import Sampler, UniformSampler
 from pdenet.solvers.compiling import Rows, compiled_or_eager
-from pdenet.solvers.distributed import distributed, mean_over_ranks, reduce
+from pdenet.solvers.distributed import distributed, mean_over_ranks, rank_and_world, reduce
 from pdenet.solvers.drawing import Drawing
 from pdenet.solvers.progress import Progress, StepCounter
 
@@ -80,6 +80,7 @@ class Solver(pl.LightningModule, ABC):
         self.sampler.bind(regions, seed)
         # Weights of conditions that turn out to be imposed are no mistake.
         self.balance.bind({n: c.on for n, c in residuals.problem.conditions.items()}, seed)
+        self.balance.attach(residuals)
         self.compile_after = compile_after
         self._compiled: Rows | None = None
         self._resumed = False
@@ -144,7 +145,7 @@ class Solver(pl.LightningModule, ABC):
     def on_fit_start(self) -> None:
         """Finds this run's optimizers once; asking Lightning at each step costs more."""
         if distributed():
-            self.balance.reduce = reduce
+            self.balance.reduce, self.balance.shard = reduce, rank_and_world()
         if not self.automatic_optimization:
             optimizers = self.optimizers()
             self._optimizer_list = optimizers if isinstance(optimizers, list) else [optimizers]

@@ -28,6 +28,7 @@ CASES = [
     ("adam", 1, "static", "quadrature"),
     ("adam", 3, "static", "rad"),
     ("adam", 1, "gradient-norm", "uniform"),
+    ("adam", 3, "ntk", "uniform"),
     ("adam", 3, "relobralo", "uniform"),
     ("adam", 3, "residual-attention", "uniform"),
     ("adam", 3, "causal", "quadrature"),
