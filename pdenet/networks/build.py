@@ -14,6 +14,7 @@ from torch import nn
 
 from pdenet.networks.dry_run import check_module
 from pdenet.networks.embeddings import PeriodicEmbedding
+from pdenet.networks.layers import default_dtype
 from pdenet.networks.mlp import MLP
 from pdenet.networks.scaling import Affine
 from pdenet.networks.separate import Separate
@@ -109,7 +110,7 @@ def build_network(
         check_module(built, len(coordinates), _outputs(fields), coordinates)
         return built
     dtype = dtype or torch.get_default_dtype()
-    with _seeded(seed), _default_dtype(dtype):
+    with _seeded(seed), default_dtype(dtype):
         if periodic and isinstance(network, PlacesWaves):
             # Patches close to a ring, which cosines and sines would hide from them.
             columns = _periods(coordinates, bounds, periodic)
@@ -220,14 +221,3 @@ def _seeded(seed: int | None) -> Iterator[None]:
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         yield
-
-
-@contextmanager
-def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
-    """Parts are built in their final type: a constant such as pi / 3 keeps all its digits."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)

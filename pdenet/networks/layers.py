@@ -5,7 +5,8 @@ device.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import cast
 
 import torch
@@ -14,6 +15,17 @@ from torch.nn.functional import linear
 
 Draw = Callable[[int, int, torch.Generator | None], tuple[Tensor, Tensor]]
 """``draw(inputs, outputs, generator)`` gives a weight (outputs, inputs) and a bias (outputs,)."""
+
+
+@contextmanager
+def default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    """Parts are built in their final type: a constant such as pi / 3 keeps all its digits."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def make_generator(seed: int | None) -> torch.Generator | None:
@@ -87,6 +99,19 @@ class FactorizedLinear(nn.Module):
         self.scale = nn.Parameter(scale.to(weight))
         self.direction = nn.Parameter(weight / self.scale.detach().exp()[:, None])
         self.bias = nn.Parameter(bias)
+
+    def redraw(self, weight: Tensor, bias: Tensor, generator: torch.Generator | None) -> None:
+        """Factorizes another weight, with scales drawn anew.
+
+        Args:
+            weight: Shape (outputs, inputs).
+            bias: Shape (outputs,).
+            generator: CPU generator of the scales.
+        """
+        other = FactorizedLinear(weight, bias, generator)
+        with torch.no_grad():
+            for mine, new in zip(self.parameters(), other.parameters(), strict=True):
+                mine.copy_(new)
 
     @property
     def in_features(self) -> int:

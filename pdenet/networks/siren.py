@@ -55,21 +55,22 @@ class SIREN(nn.Module):
         for name, values in (("frequency", each), ("hidden_frequency", [hidden_frequency])):
             if not all(math.isfinite(value) and value > 0 for value in values):
                 raise ValueError(f"SIREN needs a positive finite {name}, got {values}.")
-        generator = make_generator(seed)
         # Phases spread as the fastest input needs; slower ones are shrunk beforehand.
         self.frequency, self.hidden_frequency = max(each), float(hidden_frequency)
         relative = torch.tensor([value / self.frequency for value in each])
         self.register_buffer("relative", relative)
 
-        def later(n: int, m: int, g: torch.Generator | None) -> tuple[Tensor, Tensor]:
-            weight = uniform((m, n), math.sqrt(6 / n) / self.hidden_frequency, g)
-            return weight, uniform((m,), 1 / math.sqrt(n), g)
-
-        self.first = dense(inputs, width, generator, draw=_first)
+        generator = make_generator(seed)
+        self.first = dense(inputs, width, generator, draw=first_law)
         self.hidden = nn.ModuleList(
-            dense(width, width, generator, draw=later) for _ in range(depth - 1)
+            dense(width, width, generator, draw=self.later_law) for _ in range(depth - 1)
         )
-        self.last = dense(width, outputs, generator, draw=later)
+        self.last = dense(width, outputs, generator, draw=self.later_law)
+
+    def later_law(self, n: int, m: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+        """Draws weight (m, n) and bias (m,) of a layer behind the first."""
+        weight = uniform((m, n), math.sqrt(6 / n) / self.hidden_frequency, generator)
+        return weight, uniform((m,), 1 / math.sqrt(n), generator)
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns (..., outputs) from (..., inputs)."""
@@ -91,5 +92,6 @@ def _per_input(frequency: float | Sequence[float], inputs: int) -> list[float]:
     return each
 
 
-def _first(n: int, m: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+def first_law(n: int, m: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    """Draws weight (m, n) and bias (m,) of a SIREN's first layer."""
     return uniform((m, n), 1 / n, generator), uniform((m,), 1 / math.sqrt(n), generator)

@@ -27,8 +27,8 @@ class Grid:
 
     Example:
         >>> grid = Grid((2, 3))
-        >>> len(grid.places), grid.centres(1)
-        (6, [-0.6666666666666667, 0.0, 0.6666666666666667])
+        >>> len(grid.places), grid.centres(0)
+        (6, [-0.5, 0.5])
     """
 
     counts: tuple[int, ...]
