@@ -64,7 +64,6 @@ class Residuals(nn.Module):
         inputs: Mapping[str, Functions] | None = None,
     ) -> None:
         super().__init__()
-        self.inputs = _single(problem, inputs)
         wanted = problem.conditions if trained is None else trained
         if unknown := {*imposed, *wanted} - set(problem.known):
             raise ValueError(
@@ -73,6 +72,7 @@ class Residuals(nn.Module):
             )
         self.problem = problem
         self.model = model
+        self.inputs = self.check_inputs(inputs)
         self.conditions: dict[str, Condition] = {
             n: c for n, c in problem.known.items() if n in wanted and n not in imposed
         }
@@ -156,6 +156,28 @@ class Residuals(nn.Module):
             return {}
         jets = input_jets(self.problem, name, self.inputs, tensors)
         return {n: jet[..., 0] for n, jet in jets.items()}
+
+    def check_inputs(self, inputs: Mapping[str, Functions] | None) -> dict[str, Functions]:
+        """Refuses a problem with input functions unless there is one of each.
+
+        Args:
+            inputs: Functions by input, or None.
+
+        Returns:
+            The functions.
+
+        Raises:
+            ValueError: One is missing, or there are several.
+        """
+        given = dict(inputs or {})
+        counts = {name: len(functions) for name, functions in given.items()}
+        if given.keys() != self.problem.inputs.keys() or any(n != 1 for n in counts.values()):
+            raise ValueError(
+                f"Problem {self.problem.name!r} has the input functions "
+                f"{tuple(self.problem.inputs)}; one function for each is needed, and {counts} "
+                "came. An operator for all of them is trained by the solver 'deeponet'."
+            )
+        return given
 
     def check_model(self) -> None:
         """Refuses a network that does not fit the problem.
@@ -311,19 +333,6 @@ class _Columns:
 
     def __call__(self, x: Tensor) -> Tensor:
         return self.functions(torch.stack([x[..., i] for i in self.columns], dim=-1))
-
-
-def _single(problem: Problem, inputs: Mapping[str, Functions] | None) -> dict[str, Functions]:
-    """The input functions, after a look whether there is one of each."""
-    given = dict(inputs or {})
-    counts = {name: len(functions) for name, functions in given.items()}
-    if given.keys() != problem.inputs.keys() or any(n != 1 for n in counts.values()):
-        raise ValueError(
-            f"Problem {problem.name!r} has the input functions {tuple(problem.inputs)}; one "
-            f"function for each is needed, and {counts} came. An operator for all of them is "
-            "trained by the solver 'deeponet'."
-        )
-    return given
 
 
 def _sweeps(conditions: Mapping[str, Condition], layouts: Mapping[str, Layout]) -> Iterator[_Sweep]:

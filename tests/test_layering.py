@@ -18,7 +18,7 @@ LAYERS = [
     {"optim", "references", "diagnostics"},
     {"sampling", "balancing", "metrics", "frequencies", "linear_fit"},
     {"solvers"},
-    {"solution"},
+    {"solution", "operator_errors"},
     {"accuracy", "selection"},
     {"callbacks"},
     {"catalogue"},

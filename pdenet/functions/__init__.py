@@ -1,10 +1,12 @@
 """Spaces of functions that operators are learned on: draws are seeded, and defined everywhere."""
 
 from pdenet.functions.base import TEST_SEED, Draws, Expansion, Functions, FunctionSpace, Mapped
+from pdenet.functions.ensemble import Ensemble, permuted
 from pdenet.functions.fields import GaussianField, WaveField
 from pdenet.functions.files import read_arrays
 from pdenet.functions.given import AtSensors, Formulas
 from pdenet.functions.inputs import InputFunction
+from pdenet.functions.interpolation import interpolate
 from pdenet.functions.kernels import RBF, Kernel, Matern
 from pdenet.functions.samples import Samples
 from pdenet.functions.series import ChebyshevSeries, Polynomials, PowerSeries
@@ -15,6 +17,7 @@ __all__ = [
     "AtSensors",
     "ChebyshevSeries",
     "Draws",
+    "Ensemble",
     "Expansion",
     "Formulas",
     "FunctionSpace",
@@ -28,5 +31,7 @@ __all__ = [
     "PowerSeries",
     "Samples",
     "WaveField",
+    "interpolate",
+    "permuted",
     "read_arrays",
 ]

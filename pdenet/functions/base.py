@@ -154,16 +154,17 @@ class FunctionSpace(ABC):
         """
         return self.draw(n, seed=seed)
 
-    def unseen(self, n: int) -> Draws:
+    def unseen(self, n: int, *, stream: int = 0) -> Draws:
         """Functions to judge by, none of which is among those to train with.
 
         Args:
             n: How many; at most as many as there are.
+            stream: Tells several inputs of the same law apart.
 
         Returns:
             The functions, the same ones always.
         """
-        return self.draw(n, seed=TEST_SEED, start=2**32)
+        return self.draw(n, seed=TEST_SEED, start=(1 + stream) * 2**32)
 
     def map(self, function: Callable[[Any], Any]) -> FunctionSpace:
         """The same functions, with something done to their values: ``space.map(torch.exp)``."""
@@ -281,16 +282,17 @@ class Mapped(FunctionSpace):
         """
         return Draws(self, self.space.training(n, seed=seed).coefficients)
 
-    def unseen(self, n: int) -> Draws:
+    def unseen(self, n: int, *, stream: int = 0) -> Draws:
         """Functions to judge by.
 
         Args:
             n: How many.
+            stream: Tells several inputs of the same law apart.
 
         Returns:
             The functions.
         """
-        return Draws(self, self.space.unseen(n).coefficients)
+        return Draws(self, self.space.unseen(n, stream=stream).coefficients)
 
     def evaluate(self, coefficients: Tensor, x: Any) -> Any:
         """Values of functions at points.

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from pdenet.functions.base import Draws, FunctionSpace
 from pdenet.functions.files import read_arrays
+from pdenet.functions.interpolation import interpolate
 from pdenet.geometry import Box, PointCloud
 
 HELD_BACK = 0.2  # share of the functions that nothing is trained on
-DEGREE = 3  # of the polynomials between the points of a grid
 
 
 class Samples(FunctionSpace):
@@ -112,11 +112,12 @@ class Samples(FunctionSpace):
         """
         return Draws(self, self.table[: min(n, self.kept)])
 
-    def unseen(self, n: int) -> Draws:
+    def unseen(self, n: int, *, stream: int = 0) -> Draws:
         """The last fifth of the functions, at most ``n`` of them.
 
         Args:
             n: How many.
+            stream: Of no effect: rows of several inputs belong together.
 
         Returns:
             The functions.
@@ -135,12 +136,7 @@ class Samples(FunctionSpace):
         """
         if not self.grid:
             return self._scattered(coefficients, x)
-        index, weight = torch.zeros(len(x), 1, dtype=torch.long), torch.ones(len(x), 1)
-        for i, axis in enumerate(self.axes):
-            stencil, share = _cubic(axis, x[:, i])
-            index = (index[:, :, None] * len(axis) + stencil[:, None, :]).flatten(1)
-            weight = (weight[:, :, None].to(x) * share[:, None, :]).flatten(1)
-        return torch.einsum("mns,ns->nm", coefficients[:, index], weight)
+        return interpolate(self.axes, coefficients, x)
 
     def _scattered(self, coefficients: Tensor, x: Tensor) -> Tensor:
         points, wanted = torch.stack(self.axes, 1).numpy(), x.detach().numpy()
@@ -155,22 +151,6 @@ class Samples(FunctionSpace):
         except QhullError:  # points on a line or too few: nothing lies between them
             return torch.as_tensor(nearest)
         return torch.as_tensor(np.where(np.isfinite(between), between, nearest))
-
-
-def _cubic(axis: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Indices and weights, each (n, degree + 1), of the nodes around each point."""
-    degree = min(DEGREE, len(axis) - 1)
-    x = x.clamp(axis[0], axis[-1])
-    first = torch.searchsorted(axis, x.detach(), right=True) - 1 - (degree - 1) // 2
-    first = first.clamp(0, len(axis) - 1 - degree)
-    index = first[:, None] + torch.arange(degree + 1)
-    nodes = axis[index]
-    weights = []
-    for j in range(degree + 1):
-        others = [k for k in range(degree + 1) if k != j]
-        apart = (x[:, None] - nodes[:, others]) / (nodes[:, [j]] - nodes[:, others])
-        weights.append(apart.prod(1))
-    return index, torch.stack(weights, 1)
 
 
 def _numbers(name: str, values: Any) -> Tensor:

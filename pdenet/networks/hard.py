@@ -48,8 +48,8 @@ class HardConstraint(nn.Module):
             )
         self.network = network
         self.coordinates = tuple(coordinates)
-        self.lift = [_bind(term, self.coordinates) for term in lift]
-        self.distance = [_bind(term, self.coordinates) for term in distance]
+        self.lift = [bind(term, self.coordinates) for term in lift]
+        self.distance = [bind(term, self.coordinates) for term in distance]
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns (..., outputs) from (..., coordinates)."""
@@ -71,8 +71,19 @@ def _constrain(u: Any, lift: Term, distance: Term, given: Mapping[str, Any]) -> 
     return u
 
 
-def _bind(term: Term, coordinates: tuple[str, ...]) -> Term:
-    # The function then takes all coordinates, and passes on those that the given one names.
+def bind(term: Term, coordinates: tuple[str, ...]) -> Term:
+    """A lift or distance as a function of all coordinates, which passes on those it names.
+
+    Args:
+        term: A number, a function of named coordinates, or None.
+        coordinates: Names of all coordinates.
+
+    Returns:
+        The same kind of term.
+
+    Raises:
+        ValueError: The function asks for a coordinate that is not there.
+    """
     if not callable(term):
         return term
     parameters = inspect.signature(term).parameters.values()

@@ -1,0 +1,273 @@
+"""Residual rows of a problem for many input functions at once.
+
+A row belongs to a point and a function. Fields come from one forward sweep of the trunk, whose
+channels are contracted with the branches' coefficients: partial derivatives cost what they cost for
+one function, however many there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pdenet.conditions import OperatorData, stack_rows
+from pdenet.functions import Ensemble, Functions
+from pdenet.geometry import Points
+from pdenet.jets import Jet, Layout, propagate
+from pdenet.networks.deeponet import DeepONet
+from pdenet.problem import Problem
+from pdenet.residuals import Batch, Residuals, input_jets, tensors
+
+SENSORS = "values at sensors"
+"""Key of a batch under which the functions' values at sensors are; no condition's name."""
+
+PROBES = 32  # functions by which residuals are judged
+
+
+class OperatorResiduals(Residuals):
+    """Rows of a problem's conditions for one operator network and many input functions.
+
+    Args:
+        problem: The problem, with input functions.
+        model: The network.
+        imposed: Conditions that the model satisfies by its form; they are left out.
+        trained: Names of the conditions that :meth:`forward` gives; None means all.
+        data: Outputs to learn from that are no condition of the problem, by name.
+
+    Attributes:
+        probes: Functions for which :meth:`in_chunks` gives residuals.
+
+    Raises:
+        ValueError: The problem has no input functions, or the network's branches do not fit them.
+    """
+
+    model: DeepONet
+
+    def __init__(
+        self,
+        problem: Problem,
+        model: DeepONet,
+        imposed: Collection[str] = (),
+        trained: Collection[str] | None = None,
+        data: Mapping[str, OperatorData] | None = None,
+    ) -> None:
+        super().__init__(problem, model, imposed, trained)
+        self.conditions |= dict(data or {})
+        self.sweeps = tuple(
+            s for s in self.sweeps if not isinstance(self.conditions[s.conditions[0]], OperatorData)
+        )
+        self.probes = Ensemble.unseen(problem.inputs, PROBES)
+
+    def check_inputs(self, inputs: Mapping[str, Functions] | None) -> dict[str, Functions]:
+        """Refuses a problem without input functions; which ones is said by each batch.
+
+        Args:
+            inputs: None.
+
+        Returns:
+            No functions.
+
+        Raises:
+            ValueError: The problem has none.
+        """
+        if not self.problem.inputs:
+            raise ValueError(
+                f"Problem {self.problem.name!r} has no input functions, so that there is no "
+                "operator to learn; add inputs={'v': InputFunction(...)}, or use the solver 'pinn'."
+            )
+        return {}
+
+    def check_model(self) -> None:
+        """Refuses a network that does not fit the problem.
+
+        Raises:
+            ValueError: Its branches take other values, or it has other outputs.
+        """
+        like = next(self.model.parameters())
+        seen = {n: torch.zeros(1, len(f.x)).to(like) for n, f in self.problem.inputs.items()}
+        x = self.problem.domain.sample(2, seed=0).x.to(like)
+        with torch.no_grad():
+            found = tuple(self.model(x, seen).shape)
+        if found != (2, 1, self.problem.outputs):
+            raise ValueError(
+                f"The operator network returns shape {found} for one function at two points; "
+                f"problem {self.problem.name!r} needs (2, 1, {self.problem.outputs})."
+            )
+
+    def at(self, ensemble: Ensemble) -> Residuals:
+        """The problem for one input function of each kind, with an ordinary network.
+
+        Args:
+            ensemble: One function of each kind.
+
+        Returns:
+            Residuals that share the operator's parameters.
+        """
+        like = next(self.model.parameters())
+        values = {name: v[0] for name, v in ensemble.tensors(like).items()}
+        trained = [n for n, c in self.conditions.items() if not isinstance(c, OperatorData)]
+        left_out = [n for n, c in self.problem.conditions.items() if isinstance(c, OperatorData)]
+        imposed = [n for n in self.problem.conditions if n not in {*trained, *left_out}]
+        one = Residuals(
+            self.problem,
+            self.model.at(values),
+            imposed,
+            [n for n in self.problem.conditions if n not in left_out],
+            inputs=ensemble.functions,
+        )
+        one.unknowns = self.unknowns
+        return one
+
+    def forward(self, batch: Mapping[str, Batch]) -> dict[str, Tensor]:
+        """Rows of every condition, points in turn, for each all functions.
+
+        Args:
+            batch: Tensors of each condition, and the functions' values under :data:`SENSORS`.
+
+        Returns:
+            Rows by condition, shape (n m,), or (n m, k) for k equations; (m,) for an integral.
+        """
+        coefficients = self.model.coefficients(batch[SENSORS])
+        rows: dict[str, Tensor] = {}
+        for sweep in self.sweeps:
+            fields = self._many(batch[sweep.conditions[0]], sweep.layout, coefficients)
+            for name in sweep.conditions:
+                rows[name] = self._rows_of_many(name, fields, batch[name], len(coefficients))
+        for name, condition in self.conditions.items():
+            if isinstance(condition, OperatorData):
+                rows[name] = self._misfit(condition, batch[name], coefficients)
+        return {name: rows[name] for name in self.conditions}
+
+    @torch.no_grad()
+    def in_chunks(self, points: Mapping[str, Points]) -> dict[str, Tensor]:
+        """Root mean square over functions of each row, at any number of points.
+
+        Args:
+            points: Points of the wanted conditions.
+
+        Returns:
+            By condition, shape (n,) or (n, k); (1,) for an integral.
+        """
+        like = next(self.model.parameters())
+        coefficients = self.model.coefficients(self.probes.tensors(like))
+        found = {}
+        for name, p in points.items():
+            if isinstance(self.conditions.get(name), OperatorData):
+                continue
+            layout = self.problem.layout(name)
+            whole = self.problem.known[name].integral
+            size = len(p) if whole else max(1, self.chunk_size(layout) // len(coefficients))
+            pieces = []
+            for start in range(0, max(len(p), 1), size):
+                batch = tensors(
+                    self.problem.known[name], p.select(slice(start, start + size)), like
+                )
+                batch |= channels(self.problem, name, self.probes.functions, batch)
+                fields = self._many(batch, layout, coefficients)
+                rows = self._rows_of_many(name, fields, batch, len(coefficients))
+                by_point = rows.reshape(-1, len(coefficients), *rows.shape[1:])
+                pieces.append(by_point.square().mean(1).sqrt())
+            found[name] = torch.cat(pieces)
+        return found
+
+    @torch.no_grad()
+    def values(self, ensemble: Ensemble, x: Tensor) -> Tensor:
+        """Every field component for every function at every point, in bounded memory.
+
+        Args:
+            ensemble: Input functions.
+            x: Points, shape (n, d).
+
+        Returns:
+            Shape (m, n, outputs), float64 on the CPU.
+        """
+        like = next(self.model.parameters())
+        coefficients = self.model.coefficients(ensemble.tensors(like))
+        size = max(1, self.value_chunk // max(1, len(ensemble) // self.model.basis))
+        parts = [self.model.combine(p.to(like), coefficients) for p in x.split(size)]
+        return torch.cat(parts).transpose(0, 1).to("cpu", torch.float64)
+
+    def _many(self, batch: Batch, layout: Layout, coefficients: Tensor) -> dict[str, Jet]:
+        """Every field's jet at pairs of points and functions, shape (n m,)."""
+        jets = self._fields_of_many(batch["x"], layout, coefficients)
+        if "x_to" in batch:
+            there = self._fields_of_many(batch["x_to"], layout, coefficients)
+            jets |= {f"{name}_to": jet for name, jet in there.items()}
+        return jets
+
+    def _fields_of_many(self, x: Tensor, layout: Layout, coefficients: Tensor) -> dict[str, Jet]:
+        jet = propagate(lambda x: self.model.combine(x, coefficients), x, layout)
+        # Pairs take the place of points: from here on nothing mixes them.
+        paired = Jet(layout, jet.channels.flatten(1, 2))
+        fields, start = {}, 0
+        for name, shape in self.problem.shapes.items():
+            size = int(torch.Size(shape).numel())
+            part = paired[..., start : start + size]
+            fields[name] = part.reshape(-1, *shape) if shape else part[..., 0]
+            start += size
+        return fields
+
+    def _rows_of_many(self, name: str, fields: Mapping[str, Jet], batch: Batch, m: int) -> Tensor:
+        condition, demand = self.problem.known[name], self.problem.demands[name]
+        taken = {"x", *demand.names}
+        given: dict[str, Any] = {
+            key: value.repeat_interleave(m, 0)
+            for key, value in batch.items()
+            if key in taken and not key.startswith(CHANNELS)
+        }
+        jets = {
+            key.removeprefix(CHANNELS): Jet(
+                demand.layouts[key.removeprefix(CHANNELS)], value.flatten(1, 2)
+            )
+            for key, value in batch.items()
+            if key.startswith(CHANNELS)
+        }
+        arguments = demand.arguments({**fields, **jets}, given["x"], {**given, **self.unknowns})
+        rows = stack_rows(condition.residual(**arguments), len(given["x"]))
+        if not condition.integral:
+            return rows
+        weighted = batch["weight"][:, None] * rows.reshape(-1, m)
+        return weighted.sum(0) / condition.normalization
+
+    def _misfit(self, condition: OperatorData, batch: Batch, coefficients: Tensor) -> Tensor:
+        """Predicted less given values, each field in units of its own size, shape (n m, fields)."""
+        if batch["x"].ndim == 3:
+            values = self.model.paired(batch["x"], coefficients).transpose(0, 1)
+        else:
+            values = self.model.combine(batch["x"], coefficients)
+        columns = self._columns(condition)
+        return ((values[..., columns] - batch["values"]) * batch["factor"]).flatten(0, 1)
+
+    def _columns(self, condition: OperatorData) -> list[int]:
+        """Output columns of the fields that data give."""
+        columns, start = {}, 0
+        for name, shape in self.problem.shapes.items():
+            columns[name] = start
+            start += int(torch.Size(shape).numel())
+        return [columns[name] for name in condition.fields]
+
+
+CHANNELS = "channels of "
+"""Keys of a batch under which input functions are: values and partials, shape (c, n, m)."""
+
+
+@torch.no_grad()
+def channels(
+    problem: Problem, name: str, functions: Mapping[str, Functions], batch: Batch
+) -> Batch:
+    """Input functions at a condition's points, as its residual takes them.
+
+    Args:
+        problem: The problem.
+        name: The condition.
+        functions: Functions by input.
+        batch: The condition's tensors.
+
+    Returns:
+        Values and demanded partials by key, shape (c, n, m).
+    """
+    jets = input_jets(problem, name, functions, batch)
+    return {CHANNELS + n: jet.channels for n, jet in jets.items()}
