@@ -11,7 +11,7 @@ LAYERS = [
     {"geometry", "jets", "record", "checks"},
     {"conditions", "functions"},
     {"energy"},
-    {"problem", "networks"},
+    {"problem", "networks", "flows"},
     {"residuals"},
     {"operators"},
     {"tangent"},
