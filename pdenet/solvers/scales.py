@@ -12,6 +12,10 @@ from pdenet.problem import Problem
 
 SAMPLES = 256
 
+# Values that are all but zero are the tail of a field whose size they do not tell: a peak seen
+# from the boundary. Scaled by them the network could never reach it.
+TAIL = 1e-8
+
 
 def output_scales(
     problem: Problem, imposed: Collection[str]
@@ -24,7 +28,8 @@ def output_scales(
             nothing is added to a field that has such a condition.
 
     Returns:
-        Scale and mean by field; left out where a problem prescribes no values, or one value only.
+        Scale and mean by field; left out where a problem prescribes no values, one value only, or
+        nothing but a tail.
     """
     scales, means = {}, {}
     for field in problem.shapes:
@@ -35,7 +40,7 @@ def output_scales(
         values = torch.cat(list(known.values()))
         mean = 0.0 if known.keys() & set(imposed) else float(values.mean())
         size = float((values - mean).abs().max())
-        if size > 0:
+        if size > TAIL:
             scales[field], means[field] = size, mean
     return scales, means
 
