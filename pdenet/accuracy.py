@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pdenet.geometry import Points
+from pdenet.geometry import Points, Region
 from pdenet.metrics import FieldError, field_errors, rms
 from pdenet.problem import Problem, Unknown
 from pdenet.record import StoppedBy, Verdict
@@ -34,10 +34,12 @@ class Comparison:
     Args:
         points: Quadrature points.
         exact: Reference values by field.
+        core: The same in the problem's core, if it has one.
     """
 
     points: Points
     exact: Mapping[str, Tensor]
+    core: Comparison | None = None
 
     @classmethod
     def of(cls, problem: Problem, n: int = EVALUATION_POINTS) -> Comparison | None:
@@ -52,13 +54,19 @@ class Comparison:
         """
         if problem.reference is None:
             return None
-        points = problem.domain.quadrature(n)
+        core = None if problem.core is None else cls._on(problem, problem.core, n)
+        return replace(cls._on(problem, problem.domain, n), core=core)
+
+    @classmethod
+    def _on(cls, problem: Problem, region: Region, n: int) -> Comparison:
+        assert problem.reference is not None
+        points = region.quadrature(n)
         columns = {name: points[name] for name in problem.coordinates}
         exact = problem.reference(**columns)
         return cls(points, {name: v for name, v in exact.items() if name in problem.shapes})
 
     def errors(self, residuals: Residuals) -> dict[str, FieldError]:
-        """Errors of each field of a network, in float64 on the CPU."""
+        """Errors of each field of a network, in float64 on the CPU; ``u in the core`` by itself."""
         like = next(residuals.model.parameters())
         x = self.points.x.to(dtype=like.dtype, device=like.device)
         predicted = fields_at(residuals, x)
@@ -70,7 +78,8 @@ class Comparison:
             weight = self.points.weight[lives]
             pair = {name: value}, {name: exact[lives]}
             errors |= field_errors(*pair, weight, modulo_constant=modulo)
-        return errors
+        inner = {} if self.core is None else self.core.errors(residuals)
+        return errors | {f"{name} in the core": error for name, error in inner.items()}
 
 
 def unknown_errors(residuals: Residuals) -> dict[str, FieldError]:

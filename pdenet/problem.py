@@ -94,6 +94,8 @@ class Problem:
         inputs: Functions that the solution depends on, by name: sources, start values,
             coefficients. Residuals take their values, and partials, as they take fields'. The
             problem is then one for each such function, and its solution an operator.
+        core: Part of the domain where the solution lives, if that is a tiny one: errors are
+            measured there as well as over the whole domain.
         source: Where the problem comes from: author, year, equation.
         name: The problem's name; the catalogue fills it in.
         parameters: Arguments that built it; the catalogue fills them in.
@@ -116,6 +118,7 @@ class Problem:
     target: float = 1e-3
     modulo_constant: tuple[str, ...] = ()
     regions: Mapping[str, Domain] = field(default_factory=dict)
+    core: Domain | None = None
     inputs: Mapping[str, InputFunction] = field(default_factory=dict)
     source: str = ""
     name: str = "problem"
@@ -216,6 +219,7 @@ class Problem:
             domain=self.domain.at_time(start, end),
             conditions=conditions,
             regions={name: r.at_time(start, end) for name, r in self.regions.items()},
+            core=None,  # a window may not even meet it
         )
 
     def _check_window(self, name: str, condition: Condition, start: float, end: float) -> None:
@@ -310,6 +314,14 @@ class Problem:
     def _check_references(self) -> None:
         for name in self.modulo_constant:
             self._require(name, self.shapes, "modulo_constant")
+        core = self.core
+        if core is not None and (
+            not isinstance(core, Domain) or core.coordinates != self.coordinates
+        ):
+            raise ValueError(
+                f"core of problem {self.name!r} is {core!r}; give a domain with the coordinates "
+                f"{self.coordinates}."
+            )
         for name, region in self.regions.items():
             self._require(name, self.shapes, "regions")
             if not isinstance(region, Domain) or region.coordinates != self.coordinates:
