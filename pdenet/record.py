@@ -74,6 +74,7 @@ class Record:
         verdict: solved, doubtful or failed.
         reasons: Why, one sentence each.
         curve: What was measured while training.
+        sampling: What an adaptive sampler did: ``{history, frames, warnings}``; else None.
     """
 
     problem: dict[str, Any]
@@ -99,6 +100,7 @@ class Record:
     verdict: Verdict
     reasons: list[str]
     curve: Curve
+    sampling: dict[str, Any] | None = None
     versions: dict[str, str] = field(default_factory=lambda: versions())
     machine: dict[str, Any] = field(default_factory=lambda: machine())
     schema: int = SCHEMA

@@ -34,6 +34,8 @@ def outcome(run: Run, fits: Sequence[Fit], residuals: Residuals, earlier: Record
             errors = {**comparison.errors(residuals), **unknown_errors(residuals)}
         found = indicators(residuals, joined_points(fits))
     verdict, reasons = judge(run.problem, errors, found, last.stopped_by, run.target)
+    sampling = last.solver.sampler.report()
+    reasons += [] if sampling is None else sampling["warnings"]
     seconds = _seconds(fits, earlier)
     seconds["evaluation"] += time.monotonic() - start
     seconds["total"] = sum(seconds.values())
@@ -63,6 +65,7 @@ def outcome(run: Run, fits: Sequence[Fit], residuals: Residuals, earlier: Record
         verdict=verdict,
         reasons=[last.stop_reason, *reasons] if last.broken else reasons,
         curve=_curve(fits),
+        sampling=sampling,
     )
 
 

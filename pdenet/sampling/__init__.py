@@ -1,33 +1,53 @@
 """Samplers: where the conditions of a problem are asked for, step by step."""
 
+from pdenet.sampling.adaptive import AdaptiveSampler, Turn
+from pdenet.sampling.adversarial import AdversarialSampler
 from pdenet.sampling.base import Sampler, Score, Share
+from pdenet.sampling.das import DeepAdaptiveSampler
 from pdenet.sampling.even import (
     EvenSampler,
     LatinHypercubeSampler,
     SobolSampler,
     UniformSampler,
 )
+from pdenet.sampling.failure_informed import FailureInformedSampler
 from pdenet.sampling.quadrature import QuadratureSampler
+from pdenet.sampling.r3 import RetainResampleRelease
 from pdenet.sampling.rad import ResidualAdaptiveSampler
+from pdenet.sampling.rar import ResidualRefinement, ResidualRefinementDistribution
 
 SAMPLERS: dict[str, type[Sampler]] = {
     "uniform": UniformSampler,
     "sobol": SobolSampler,
     "latin-hypercube": LatinHypercubeSampler,
     "quadrature": QuadratureSampler,
+    "rar": ResidualRefinement,
+    "rar-d": ResidualRefinementDistribution,
     "rad": ResidualAdaptiveSampler,
+    "r3": RetainResampleRelease,
+    "das": DeepAdaptiveSampler,
+    "failure-informed": FailureInformedSampler,
+    "adversarial": AdversarialSampler,
 }
 """Name on the command line -> class whose keywords are its options."""
 
 __all__ = [
     "SAMPLERS",
+    "AdaptiveSampler",
+    "AdversarialSampler",
+    "DeepAdaptiveSampler",
     "EvenSampler",
+    "FailureInformedSampler",
     "LatinHypercubeSampler",
     "QuadratureSampler",
     "ResidualAdaptiveSampler",
+    "ResidualRefinement",
+    "ResidualRefinementDistribution",
+    "RetainResampleRelease",
     "Sampler",
     "Score",
     "Share",
     "SobolSampler",
+    "Turn",
     "UniformSampler",
 ]

@@ -6,13 +6,15 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
 
 from pdenet.geometry import Points, Region
 
 Score = Callable[[str, Points], Tensor]
-"""Residuals of a condition at points: shape (n,), or (n, k) for k equations."""
+"""Residuals of a condition at points: shape (n,), or (n, k) for k equations. Where ``points.x``
+requires gradients, a graph leads back to it."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,10 @@ class Sampler(nn.Module, ABC):
             score: Gives residuals of a condition at points.
             step: Step of the training, from 0.
         """
+
+    def report(self) -> dict[str, Any] | None:
+        """What the sampler did, as ``{history, frames, warnings}`` of plain data; None: nothing."""
+        return None
 
     def _count(self, region: Region, names: list[str], total: float) -> int:
         wished = {self.counts[name] for name in names if name in self.counts}

@@ -42,7 +42,7 @@ class Drawing:
             Whether another set took the place of one before.
         """
         if self.sampler.due(step):
-            self.sampler.adapt(lambda name, p: self.residuals.in_chunks({name: p})[name], step)
+            self.sampler.adapt(self.score, step)
         drawn = self.sampler.draw(step)
         if drawn is self._drawn:
             return False
@@ -50,6 +50,21 @@ class Drawing:
         for name, points in drawn.items():
             self._take(name, points)
         return replaced
+
+    def score(self, name: str, points: Points) -> Tensor:
+        """Rows of a condition at any points; with a graph where the points require gradients.
+
+        Args:
+            name: The condition.
+            points: Its points.
+
+        Returns:
+            Shape (n,) or (n, k).
+        """
+        if not points.x.requires_grad:
+            return self.residuals.in_chunks({name: points})[name]
+        like = next(self.residuals.model.parameters())
+        return self.residuals.rows(name, tensors(self.residuals.conditions[name], points, like))
 
     def mean_square(self, name: str, rows: Tensor, weight: Tensor | float = 1.0) -> Tensor:
         """Weighted mean over all points of the sum over equations, once ranks are averaged.
