@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
+import torch
 from torch import Tensor
 
 from pdenet.tangent.factors import Factors, Outer, Plain
@@ -18,7 +19,7 @@ from pdenet.tangent.general import GeneralRows
 
 STRIP = 256  # rows of a product that are computed to the diagonal, not only below it
 TILE = 512  # outer products on a side of a tile: three tiles stay in the cache
-PASS = 20  # floating-point operations in a matrix product that take as long as one pass over memory
+PASS = 70  # flops of a matrix product that take as long as an entry's product and sum
 
 Rows: TypeAlias = Factors | GeneralRows
 
@@ -109,7 +110,7 @@ def factored_weights(rows: Sequence[Factors]) -> set[int]:
 
 def _pays(outers: Sequence[Outer]) -> bool:
     i, o = outers[0].inputs.shape[-1], outers[0].gradients.shape[-1]
-    inputs = sum(f.inputs.shape[:2].numel() for f in outers)
+    inputs = sum(_size(f) for f in outers)
     gradients = sum(f.gradients.shape[:3].numel() for f in outers)
     rows = sum(len(f.gradients) * f.inputs.shape[1] for f in outers)
     from_factors = 2 * i * inputs**2 + (2 * o + PASS) * gradients**2
@@ -124,9 +125,10 @@ def _add_factored(pieces: Sequence[tuple[int, Factors]], weights: set[int], out:
             for outer in factors.outers:
                 if outer.columns.start == weight:
                     tiles += list(_tiles(start, outer))
+        scratch = out.new_empty(2, max(_size(tile) for _, tile in tiles) ** 2)
         for index, (row, left) in enumerate(tiles):
             for column, right in tiles[: index + 1]:
-                _add_tile(out, row, left, column, right)
+                _add_tile(out, row, left, column, right, scratch)
 
 
 def _tiles(start: int, outer: Outer) -> Iterator[tuple[int, Outer]]:
@@ -136,15 +138,27 @@ def _tiles(start: int, outer: Outer) -> Iterator[tuple[int, Outer]]:
         yield start + k * point, outer.select(slice(point, point + size))
 
 
-def _add_tile(out: Tensor, row: int, left: Outer, column: int, right: Outer) -> None:
+def _size(outer: Outer) -> int:
+    return outer.inputs.shape[:2].numel()
+
+
+def _add_tile(
+    out: Tensor, row: int, left: Outer, column: int, right: Outer, scratch: Tensor
+) -> None:
     k, r, n = left.gradients.shape[:3]
     others, s, m = right.gradients.shape[:3]
-    inputs = left.inputs.flatten(0, 1) @ right.inputs.flatten(0, 1).T
+    # Fresh memory for each tile would cost more than the products.
+    inputs, products = (b[: r * n * s * m].view(r * n, s * m) for b in scratch)
+    torch.mm(left.inputs.flatten(0, 1), right.inputs.flatten(0, 1).T, out=inputs)
     target = out[row : row + k * n, column : column + others * m]
     for a, first in enumerate(left.gradients):
         for b, second in enumerate(right.gradients):
-            product = (first.flatten(0, 1) @ second.flatten(0, 1).T).mul_(inputs)
-            target[a::k, b::others] += product.view(r, n, s, m).sum((0, 2))
+            torch.mm(first.flatten(0, 1), second.flatten(0, 1).T, out=products)
+            total = inputs[:n] * products[:n]
+            for start in range(n, r * n, n):
+                total.addcmul_(inputs[start : start + n], products[start : start + n])
+            for start in range(0, s * m, m):
+                target[a::k, b::others] += total[:, start : start + m]
 
 
 def _add_written(

@@ -32,7 +32,7 @@ def test_kernel_from_factors(
 
 def test_one_weight_used_twice_a_layer(problem: Problem, points: dict[str, Points]) -> None:
     pairs = {name: points[name] for name in ("ring", "walls")}
-    tangent = Tangent(Residuals(problem, PirateNet(2, 2, width=30, depth=1, alpha=0.2)), pairs)
+    tangent = Tangent(Residuals(problem, PirateNet(2, 2, width=120, depth=1, alpha=0.2)), pairs)
     kept = tangent.linearize()
     rows = [piece for name in pairs for _, piece in kept._pieces(name, held=0)]
     assert len(kernel.factored_weights(rows)) >= 5  # type: ignore[arg-type]
@@ -40,7 +40,7 @@ def test_one_weight_used_twice_a_layer(problem: Problem, points: dict[str, Point
     torch.testing.assert_close(kept.gram(), dense @ dense.T, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize(("channels", "width", "pays"), [(1, 32, True), (4, 8, False)])
+@pytest.mark.parametrize(("channels", "width", "pays"), [(1, 64, True), (4, 8, False)])
 def test_factors_are_taken_where_they_cost_less(channels: int, width: int, pays: bool) -> None:
     outer = Outer(
         slice(0, width**2), torch.ones(channels, 9, width), torch.ones(1, channels, 9, width)
