@@ -15,11 +15,13 @@ from pdenet.sampling.quadrature import QuadratureSampler
 from pdenet.sampling.r3 import RetainResampleRelease
 from pdenet.sampling.rad import ResidualAdaptiveSampler
 from pdenet.sampling.rar import ResidualRefinement, ResidualRefinementDistribution
+from pdenet.sampling.stratified import StratifiedSampler
 
 SAMPLERS: dict[str, type[Sampler]] = {
     "uniform": UniformSampler,
     "sobol": SobolSampler,
     "latin-hypercube": LatinHypercubeSampler,
+    "stratified": StratifiedSampler,
     "quadrature": QuadratureSampler,
     "rar": ResidualRefinement,
     "rar-d": ResidualRefinementDistribution,
@@ -48,6 +50,7 @@ __all__ = [
     "Score",
     "Share",
     "SobolSampler",
+    "StratifiedSampler",
     "Turn",
     "UniformSampler",
 ]
