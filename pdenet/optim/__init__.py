@@ -1,30 +1,45 @@
 """Optimizers, as phases of training. They know nothing of differential equations."""
 
 from pdenet.optim.broyden import FactoredInverse
+from pdenet.optim.damped_gauss_newton import DampedGaussNewton
 from pdenet.optim.errors import NonFiniteError
 from pdenet.optim.first_order import Adam, AdamW
+from pdenet.optim.gauss_newton import ENGD, ENGDW, SPRING, LevenbergMarquardt
 from pdenet.optim.limited_memory import LimitedMemoryInverse
 from pdenet.optim.line_search import Wolfe
+from pdenet.optim.linearization import LeastSquares, Linearization, Linearize
 from pdenet.optim.muon import Muon
-from pdenet.optim.phases import Phase, objective_changed, stop_reason
-from pdenet.optim.quasi_newton import QuasiNewton, Stopping
+from pdenet.optim.natural_gradient import NaturalGradient
+from pdenet.optim.phases import Phase, notes, objective_changed, stop_reason
+from pdenet.optim.quasi_newton import QuasiNewton
 from pdenet.optim.second_order import LBFGS, Broyden
 from pdenet.optim.sequences import OPTIMIZERS
+from pdenet.optim.stopping import Stopping
 
 __all__ = [
+    "ENGD",
+    "ENGDW",
     "LBFGS",
     "OPTIMIZERS",
+    "SPRING",
     "Adam",
     "AdamW",
     "Broyden",
+    "DampedGaussNewton",
     "FactoredInverse",
+    "LeastSquares",
+    "LevenbergMarquardt",
     "LimitedMemoryInverse",
+    "Linearization",
+    "Linearize",
     "Muon",
+    "NaturalGradient",
     "NonFiniteError",
     "Phase",
     "QuasiNewton",
     "Stopping",
     "Wolfe",
+    "notes",
     "objective_changed",
     "stop_reason",
 ]

@@ -132,6 +132,26 @@ class FactoredInverse:
         """Forgets all curvature."""
         self.factor, self._next = None, {}
 
+    def start_from(self, matrix: Tensor, scale: float) -> bool:
+        r"""Begins with a multiple of the inverse of a matrix, in place of the identity.
+
+        With :math:`A = C C^\top` by Cholesky, :math:`Z = C^{-\top}`.
+
+        Args:
+            matrix: A, shape (n, n), such as the damped Gauss-Newton matrix.
+            scale: What A^-1 is multiplied by; positive.
+
+        Returns:
+            Whether A is positive definite in round-off; if not, nothing changes.
+        """
+        lower, trouble = torch.linalg.cholesky_ex(matrix)
+        if trouble:
+            return False
+        eye = math.sqrt(scale) * torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
+        self.factor = torch.linalg.solve_triangular(lower.T, eye, upper=True).to(self._like)
+        self._next = {}
+        return True
+
     def direction(self, gradient: Tensor) -> Tensor:
         """The quasi-Newton direction ``-H g``, shape (n,)."""
         known = self._next.get("gradient")

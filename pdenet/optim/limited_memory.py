@@ -40,6 +40,19 @@ class LimitedMemoryInverse:
         self.learned, self._last = 0, None
         self.steps, self.changes = self.steps[:0], self.changes[:0]
 
+    def start_from(self, matrix: Tensor, scale: float) -> bool:
+        """Refuses: a few steps are all that it stores.
+
+        Args:
+            matrix: Not taken.
+            scale: Not taken.
+
+        Returns:
+            False.
+        """
+        del matrix, scale
+        return False
+
     def direction(self, gradient: Tensor) -> Tensor:
         """The quasi-Newton direction ``-H g``, shape (n,)."""
         if self._last is None or self._last[0] is not gradient:

@@ -38,7 +38,7 @@ class Objective:
 
     def position(self) -> Tensor:
         """The parameters as they are, shape (n,)."""
-        return _flat(self.parameters)
+        return flat(self.parameters)
 
     @torch.no_grad()
     def place(self, x: Tensor) -> Tensor:
@@ -72,7 +72,7 @@ class Objective:
             loss = closure()
         loss = float(loss.detach()) if isinstance(loss, Tensor) else float(loss)
         self.evaluations += 1
-        gradient = _flat(p.grad if p.grad is not None else _zero(p) for p in self.parameters)
+        gradient = flat(p.grad if p.grad is not None else _zero(p) for p in self.parameters)
         if not self.log or not math.isfinite(loss):
             return loss, gradient
         if loss < 0:
@@ -88,7 +88,8 @@ class Objective:
         return float(gradient.abs().max()) * (self.loss(value) if self.log else 1.0)
 
 
-def _flat(tensors: Iterable[Tensor]) -> Tensor:
+def flat(tensors: Iterable[Tensor]) -> Tensor:
+    """Tensors in a row as one float64 vector, without a graph."""
     return torch.cat([t.detach().reshape(-1).to(torch.float64) for t in tensors])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import nn
 from torch.optim import Optimizer
@@ -47,6 +48,11 @@ class Phase(ABC):
         """Whether losses of different steps are compared, so that the points must stay."""
         return False
 
+    @property
+    def consumes(self) -> Literal["gradient", "jacobian"]:
+        """What its optimizer's ``step`` is given: a closure, or ``linearize=`` besides."""
+        return "gradient"
+
     @abstractmethod
     def build(self, parameters: Iterable[nn.Parameter]) -> Optimizer:
         """The optimizer, for these parameters."""
@@ -85,6 +91,18 @@ def stop_reason(optimizer: Optimizer) -> str | None:
         ``"converged: ..."``, ``"no progress: ..."``, or None.
     """
     return getattr(optimizer, "stop_reason", None)
+
+
+def notes(optimizer: Optimizer) -> list[str]:
+    """What an optimizer decided on the way, and why, one sentence each.
+
+    Args:
+        optimizer: Any torch optimizer, wrapped by Lightning or not.
+
+    Returns:
+        Empty for those that decide nothing.
+    """
+    return list(getattr(optimizer, "notes", []))
 
 
 def objective_changed(optimizer: Optimizer) -> None:

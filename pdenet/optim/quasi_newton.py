@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -13,7 +12,9 @@ from torch.optim import Optimizer
 
 from pdenet.optim.errors import NonFiniteError
 from pdenet.optim.line_search import Trial, Wolfe
+from pdenet.optim.linearization import Linearization, Linearize
 from pdenet.optim.objective import Closure, Objective
+from pdenet.optim.stopping import Stopping
 
 
 class InverseHessian(Protocol):
@@ -32,6 +33,10 @@ class InverseHessian(Protocol):
         """Learns from a step along the last direction; whether there was curvature to learn."""
         ...
 
+    def start_from(self, matrix: Tensor, scale: float) -> bool:
+        """Begins with a multiple of a matrix's inverse; whether that was possible."""
+        ...
+
     def reset(self) -> None:
         """Back to the identity."""
         ...
@@ -43,33 +48,6 @@ class InverseHessian(Protocol):
     def load(self, state: dict[str, Any]) -> None:
         """Takes back what :meth:`state` gave."""
         ...
-
-
-@dataclass(frozen=True)
-class Stopping:
-    """When a quasi-Newton run says that it is done.
-
-    Args:
-        gradient: Converged when no entry of the loss's gradient is larger.
-        progress: No progress when ``patience`` evaluations lower the loss by a smaller share.
-        patience: Those evaluations. Not iterations: at the floor of round-off a search uses up all
-            evaluations that it may.
-
-    Raises:
-        ValueError: A number is negative or patience is below 1.
-    """
-
-    gradient: float = 1e-14
-    progress: float = 1e-6
-    patience: int = 100
-
-    def __post_init__(self) -> None:
-        if not (0 <= self.gradient < math.inf and 0 <= self.progress < 1 and self.patience >= 1):
-            raise ValueError(
-                f"Stopping(gradient={self.gradient}, progress={self.progress}, "
-                f"patience={self.patience}): expected gradient >= 0, 0 <= progress < 1, "
-                "patience >= 1."
-            )
 
 
 class QuasiNewton(Optimizer):
@@ -88,9 +66,11 @@ class QuasiNewton(Optimizer):
             line search sees shares of the loss instead of differences.
         wolfe: Line search.
         stopping: When to stop.
+        damping: Added to the Gauss-Newton matrix that it may start from, relative to its norm.
 
     Attributes:
         stop_reason: Why the last step ended early, or None.
+        notes: What was decided on the way, and why.
 
     Raises:
         ValueError: Several groups, complex parameters, or ``iterations`` below 1.
@@ -119,6 +99,7 @@ class QuasiNewton(Optimizer):
         log_loss: bool = False,
         wolfe: Wolfe | None = None,
         stopping: Stopping | None = None,
+        damping: float = 1e-8,
     ) -> None:
         super().__init__(parameters, {})
         if len(self.param_groups) != 1 or iterations < 1:
@@ -135,6 +116,8 @@ class QuasiNewton(Optimizer):
         self._here: Trial | None = None  # value and gradient there
         self._before = math.inf  # value one iteration earlier
         self._reference, self._since = math.inf, 0  # loss and evaluations when last looked at
+        self.damping = damping
+        self.notes: list[str] = []
 
     @property
     def evaluations(self) -> int:
@@ -149,12 +132,16 @@ class QuasiNewton(Optimizer):
         self._here, self._before = None, math.inf
         self._reference, self._since = math.inf, 0
 
-    def step(self, closure: Closure) -> float:  # type: ignore[override]
+    def step(  # type: ignore[override]
+        self, closure: Closure, linearize: Linearize | None = None
+    ) -> float:
         """Takes up to ``iterations`` iterations.
 
         Args:
             closure: Clears the gradients, evaluates the loss, sends gradients back, and returns the
                 loss.
+            linearize: Where given, a start without knowledge of curvature is replaced by the damped
+                Gauss-Newton inverse.
 
         Returns:
             Loss at the new parameters.
@@ -166,6 +153,8 @@ class QuasiNewton(Optimizer):
         self.stop_reason = None
         before = self.evaluations
         here = self._arrive(closure)
+        if linearize is not None and self.inverse.identity:
+            self._start_from(linearize(), here)
         for _ in range(self.iterations):
             here = self._iterate(closure, here)
             if self.stop_reason is not None:
@@ -197,6 +186,17 @@ class QuasiNewton(Optimizer):
             what = "The gradient" if math.isfinite(here.value) else "The loss"
             raise NonFiniteError(f"{what} at the start of a quasi-Newton step")
         return here
+
+    def _start_from(self, linear: Linearization, here: Trial) -> None:
+        """Curvature from the Jacobian: A^-1, or L A^-1 where the logarithm of L is minimized."""
+        matrix = linear.normal()
+        size = float(matrix.norm())
+        if not (size > 0 and math.isfinite(size)):
+            return
+        matrix.diagonal().add_(self.damping * size)
+        scale = self.objective.loss(here.value) if self.objective.log else 1.0
+        if scale > 0 and self.inverse.start_from(matrix, scale):
+            self.notes.append("starts from the damped Gauss-Newton inverse")
 
     def _iterate(self, closure: Closure, here: Trial) -> Trial:
         x = self._x

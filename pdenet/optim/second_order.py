@@ -5,15 +5,17 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from torch import Tensor, nn
 
 from pdenet.optim.broyden import FactoredInverse, Update
-from pdenet.optim.checks import require
+from pdenet.optim.checks import positive, require
 from pdenet.optim.limited_memory import LimitedMemoryInverse
 from pdenet.optim.line_search import Wolfe
 from pdenet.optim.phases import Phase
-from pdenet.optim.quasi_newton import InverseHessian, QuasiNewton, Stopping
+from pdenet.optim.quasi_newton import InverseHessian, QuasiNewton
+from pdenet.optim.stopping import Stopping
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +110,8 @@ class Broyden(QuasiNewtonPhase):
         stopping: When to stop.
         update: bfgs, ssbfgs (scaling of Al-Baali), ssbfgs-ol (of Oren and Luenberger), ssbroyden1
             or ssbroyden2.
+        start: From the identity, or from the damped Gauss-Newton inverse, which costs one Jacobian.
+        damping: Added to the Gauss-Newton matrix, relative to its norm.
         largest: Most parameters allowed; memory is 8 bytes times their square.
 
     Raises:
@@ -115,17 +119,33 @@ class Broyden(QuasiNewtonPhase):
     """
 
     update: Update = "ssbroyden2"
+    start: Literal["identity", "gauss-newton"] = "identity"
+    damping: float = 1e-8
     largest: int = 20_000
 
     def __post_init__(self) -> None:
         super().__post_init__()
         choices = ("bfgs", "ssbfgs", "ssbfgs-ol", "ssbroyden1", "ssbroyden2")
         require(self, "update", self.update in choices, f"one of {', '.join(choices)}")
+        starts = ("identity", "gauss-newton")
+        require(self, "start", self.start in starts, f"one of {', '.join(starts)}")
+        positive(self, "damping")
 
     @property
     def name(self) -> str:
         """What a person calls it."""
         return self.update
+
+    @property
+    def consumes(self) -> Literal["gradient", "jacobian"]:
+        """A Jacobian where it starts from one."""
+        return "jacobian" if self.start == "gauss-newton" else "gradient"
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> QuasiNewton:
+        """The optimizer, for these parameters."""
+        optimizer = super().build(parameters)
+        optimizer.damping = self.damping
+        return optimizer
 
     def inverse(self, like: Tensor) -> InverseHessian:
         """A dense factor.

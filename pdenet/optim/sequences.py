@@ -6,6 +6,14 @@ from collections.abc import Callable
 
 from pdenet.optim.broyden import Update
 from pdenet.optim.first_order import Adam, AdamW
+from pdenet.optim.gauss_newton_sequences import (
+    engd,
+    engd_w,
+    gauss_newton_cg,
+    levenberg_marquardt,
+    levenberg_marquardt_ssbroyden,
+    spring,
+)
 from pdenet.optim.muon import Muon
 from pdenet.optim.phases import Phase
 from pdenet.optim.schedules import Decay
@@ -211,5 +219,11 @@ OPTIMIZERS: dict[str, Callable[..., tuple[Phase, ...]]] = {
     "ssbroyden": ssbroyden,
     "adam-lbfgs": adam_lbfgs,
     "adam-ssbroyden": adam_ssbroyden,
+    "levenberg-marquardt": levenberg_marquardt,
+    "levenberg-marquardt-ssbroyden": levenberg_marquardt_ssbroyden,
+    "gauss-newton-cg": gauss_newton_cg,
+    "engd": engd,
+    "engd-w": engd_w,
+    "spring": spring,
 }
 """Name on the command line -> function whose keywords are its options."""

@@ -14,7 +14,15 @@ from torch import Tensor
 
 from pdenet.balancing import Balance, Static
 from pdenet.geometry import Points
-from pdenet.optim import OPTIMIZERS, NonFiniteError, Phase, objective_changed, stop_reason
+from pdenet.optim import (
+    OPTIMIZERS,
+    Linearization,
+    NonFiniteError,
+    Phase,
+    notes,
+    objective_changed,
+    stop_reason,
+)
 from pdenet.problem import Problem
 from pdenet.record import StoppedBy
 from pdenet.residuals import Batch, Residuals
@@ -22,7 +30,9 @@ from pdenet.sampling import Sampler, UniformSampler
 from pdenet.solvers.compiling import Rows, compiled_or_eager
 from pdenet.solvers.distributed import distributed, mean_over_ranks, rank_and_world, reduce
 from pdenet.solvers.drawing import Drawing
+from pdenet.solvers.linearized import linearize
 from pdenet.solvers.progress import Progress, StepCounter
+from pdenet.tangent import Tangent
 
 BLOCK_SECONDS = 0.2  # a block of steps lasts no longer, so that callbacks and Ctrl-C stay prompt
 
@@ -88,6 +98,7 @@ class Solver(pl.LightningModule, ABC):
         self._weights: dict[str, Tensor] = {}
         self._terms: dict[str, Tensor] = {}
         self._last_loss = torch.tensor(torch.nan)
+        self._tangent: tuple[int, Tangent] | None = None
         self._optimizer_list: list[LightningOptimizer] = []
 
     @abstractmethod
@@ -113,6 +124,12 @@ class Solver(pl.LightningModule, ABC):
     def loss(self) -> float:
         """The loss at the last step; NaN before the first."""
         return float(self._last_loss)
+
+    @property
+    def notes(self) -> list[str]:
+        """What the optimizers decided on the way, and why, one sentence each."""
+        pairs = zip(self.phases, self._optimizer_list, strict=False)
+        return [f"{phase.name}: {note}" for phase, o in pairs for note in notes(o.optimizer)]
 
     @property
     def points(self) -> dict[str, Points]:
@@ -240,10 +257,12 @@ class Solver(pl.LightningModule, ABC):
         if self._draw():
             self._weights = {}
             objective_changed(optimizer.optimizer)
+        given = {"linearize": self.linearization} if self.phase.consumes == "jacobian" else {}
         try:
-            loss = optimizer.step(closure=self._closure)
+            loss = optimizer.step(closure=self._closure, **given)
         except NonFiniteError:
             self._refuse_non_finite()
+        self._last_loss = torch.as_tensor(loss)
         self._step_schedule()
         self.progress.step += 1
         reason = stop_reason(optimizer.optimizer)
@@ -289,9 +308,33 @@ class Solver(pl.LightningModule, ABC):
             p.grad = torch.zeros_like(p) if g is None else g
         return mean_over_ranks(loss.detach(), [p.grad for p in parameters if p.grad is not None])
 
+    def linearization(self) -> Linearization:
+        """This step's weighted rows and their Jacobian, for phases that consume one.
+
+        A solver whose loss is no sum of squared rows has its own.
+
+        Returns:
+            The linearization, at the parameters as they are.
+        """
+        self._draw()
+        weighing = not (self.phase.fixed_points and self._weights)
+        with torch.set_grad_enabled(weighing and "gradients" in self.balance.needs):
+            self._judge(self.residuals(self.drawing.batch))
+        return linearize(self.drawing, self._weights, self._tangent_here())
+
+    def _tangent_here(self) -> Tangent:
+        """J at this step's points of this process; made once for each set of points."""
+        if self._tangent is None or self._tangent[0] != self.drawing.version:
+            mine = {n: p for n, p in self.drawing.mine.items() if len(p)}
+            self._tangent = self.drawing.version, Tangent(self.residuals, mine)
+        return self._tangent[1]
+
     def _loss(self) -> Tensor:
         self._draw()
-        rows = self._evaluate(self.drawing.batch)
+        return self._judge(self._evaluate(self.drawing.batch))
+
+    def _judge(self, rows: Mapping[str, Tensor]) -> Tensor:
+        """The loss, from rows; weighs them where their weights are not settled."""
         # Losses of one line search compare only under the same weights.
         if not (self.phase.fixed_points and self._weights):
             self._weights = self.balance.weigh(
@@ -349,4 +392,5 @@ class Solver(pl.LightningModule, ABC):
 
     def _plain(self) -> bool:
         """Whether the only optimizer is a first-order one that Lightning can step itself."""
-        return not self.phases[0].fixed_points and self.phases[0].steps is None
+        first = self.phases[0]
+        return not first.fixed_points and first.steps is None and first.consumes == "gradient"

@@ -22,6 +22,7 @@ class Drawing:
         points: All points of the last draw, by condition.
         mine: This process's share of them.
         batch: Their tensors.
+        version: Number of sets taken so far; equal numbers are equal sets.
     """
 
     def __init__(self, residuals: Residuals, sampler: Sampler) -> None:
@@ -29,6 +30,7 @@ class Drawing:
         self.points: dict[str, Points] = {}
         self.mine: dict[str, Points] = {}
         self.batch: dict[str, Batch] = {}
+        self.version = 0
         self._drawn: dict[str, Points] | None = None
         self._shares: dict[str, Tensor | float] = {}
 
@@ -49,6 +51,7 @@ class Drawing:
         replaced, self._drawn, self.points = self._drawn is not None, drawn, dict(drawn)
         for name, points in drawn.items():
             self._take(name, points)
+        self.version += 1
         return replaced
 
     def score(self, name: str, points: Points) -> Tensor:
@@ -79,6 +82,23 @@ class Drawing:
         """
         squares = rows.square() if rows.ndim == 1 else rows.square().sum(-1)
         return (weight * self._shares[name] * squares).sum()
+
+    def factors(self, name: str, weight: Tensor) -> Tensor:
+        """Roots of what the squared rows of this process are multiplied by in the loss, twice.
+
+        The sum over processes of half the squares of rows times factors is the loss of a
+        condition.
+
+        Args:
+            name: The condition.
+            weight: A number, or one for each point, shape (n,).
+
+        Returns:
+            One for each of this process's points, shape (n,).
+        """
+        _, world = rank_and_world()
+        n = 1 if self.residuals.conditions[name].integral else len(self.mine[name])
+        return (weight * self._shares[name] / world).sqrt().expand(n)
 
     def _take(self, name: str, points: Points) -> None:
         rank, world = rank_and_world()

@@ -11,7 +11,20 @@ import torch
 from docstring_parser import parse
 from torch import Tensor, nn
 
-from pdenet.optim import LBFGS, OPTIMIZERS, Adam, AdamW, Broyden, Muon, Phase
+from pdenet.optim import (
+    ENGD,
+    ENGDW,
+    LBFGS,
+    OPTIMIZERS,
+    SPRING,
+    Adam,
+    AdamW,
+    Broyden,
+    LeastSquares,
+    LevenbergMarquardt,
+    Muon,
+    Phase,
+)
 
 PHASES: dict[str, Phase] = {
     "adam": Adam(lr=1e-2, decay_every=7, warmup=3),
@@ -23,7 +36,15 @@ PHASES: dict[str, Phase] = {
     "ssbroyden1": Broyden(update="ssbroyden1"),
     "ssbroyden2": Broyden(),
     "ssbroyden2-log": Broyden(log_loss=True, iterations=3),
+    "ssbroyden2-gauss-newton": Broyden(start="gauss-newton"),
+    "levenberg-marquardt": LevenbergMarquardt(),
+    "levenberg-marquardt-qr": LevenbergMarquardt(algebra="qr"),
+    "gauss-newton-cg": LevenbergMarquardt(algebra="cg", rank=10, refresh=4),
+    "engd": ENGD(cutoff=1e-4),
+    "engd-w": ENGDW(damping=1e-4),
+    "spring": SPRING(damping=1e-3, rate=0.5),
 }
+CONSUMES_JACOBIAN = [name for name, phase in PHASES.items() if phase.consumes == "jacobian"]
 
 
 class Training:
@@ -36,7 +57,12 @@ class Training:
         self.x = torch.linspace(-1, 1, 40, dtype=dtype)[:, None]
         self.optimizer = phase.build(self.net.parameters())
         self.scheduler = phase.scheduler(self.optimizer)
+        self.linearize = LeastSquares(self.net.parameters(), self.rows)
+        self.given = {"linearize": self.linearize} if phase.consumes == "jacobian" else {}
         self.rates: list[float] = []
+
+    def rows(self) -> Tensor:
+        return (self.net(self.x) - torch.sin(3 * self.x))[:, 0] / 40**0.5
 
     def closure(self) -> Tensor:
         self.optimizer.zero_grad()
@@ -47,7 +73,7 @@ class Training:
     def go(self, steps: int) -> Training:
         for _ in range(steps):
             self.rates.append(self.optimizer.param_groups[0].get("lr", math.nan))
-            self.optimizer.step(self.closure)
+            self.optimizer.step(self.closure, **self.given)
             if self.scheduler is not None:
                 self.scheduler.step()
         return self
@@ -111,6 +137,13 @@ def test_every_phase_trains(name):
     training = Training(PHASES[name])
     before = training.loss
     assert training.go(25).loss < 0.5 * before
+
+
+@pytest.mark.parametrize("name", [n for n in CONSUMES_JACOBIAN if n != "ssbroyden2-gauss-newton"])
+def test_what_consumes_a_jacobian_says_so(name):
+    training = Training(PHASES[name])
+    with pytest.raises(ValueError, match="linearize="):
+        training.optimizer.step(training.closure)
 
 
 def test_first_step_of_adam_is_its_rate_along_the_signs():
@@ -213,6 +246,18 @@ def test_options_of_sequences_are_typed_and_explained(name):
         (lambda: LBFGS(resample_every=0), "resample_every=0"),
         (lambda: Broyden(update="sr1"), "ssbroyden2"),  # type: ignore[arg-type]
         (lambda: Broyden(iterations=0), "iterations=0"),
+        (lambda: Broyden(start="lm"), "gauss-newton"),  # type: ignore[arg-type]
+        (lambda: Broyden(damping=0.0), "damping=0.0"),
+        (lambda: LevenbergMarquardt(damping=-1.0), "damping=-1.0"),
+        (lambda: LevenbergMarquardt(algebra="lu"), "cholesky"),  # type: ignore[arg-type]
+        (lambda: LevenbergMarquardt(tolerance=2.0), "tolerance=2.0"),
+        (lambda: LevenbergMarquardt(max_bytes=0), "max_bytes=0"),
+        (lambda: ENGD(cutoff=1.0), "cutoff=1.0"),
+        (lambda: ENGD(search="wolfe"), "armijo"),  # type: ignore[arg-type]
+        (lambda: ENGDW(damping=0.0), "damping=0.0"),
+        (lambda: ENGDW(search="wolfe"), "armijo"),  # type: ignore[arg-type]
+        (lambda: SPRING(momentum=1.0), "momentum=1.0"),
+        (lambda: SPRING(longest=0.0), "longest=0.0"),
         (lambda: Broyden(largest=10).build([nn.Parameter(torch.ones(11))]), "lbfgs"),
     ],
 )

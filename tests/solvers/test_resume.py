@@ -22,6 +22,11 @@ SHORT: dict[str, dict[str, Any]] = {
     "adam-lbfgs": {"adam_steps": 9},
     "adam-ssbroyden": {"adam_steps": 9, "resample_every": 5},
     "ssbroyden": {"resample_every": 5},
+    "levenberg-marquardt": {"resample_every": 5},
+    "levenberg-marquardt-ssbroyden": {"lm_steps": 9, "resample_every": 5},
+    "gauss-newton-cg": {"resample_every": 5},
+    # So coarse that it does not converge before the stop.
+    "engd": {"resample_every": 5, "cutoff": 1e-2, "search": "armijo"},
 }
 
 
@@ -72,6 +77,8 @@ STOPS = [(*case, STOP) for case in CASES] + [
     ("adam-ssbroyden", "uniform", "static", 1, 14),
     ("adam-ssbroyden", "rad", "gradient-norm", 4, 14),
     ("ssbroyden", "uniform", "static", 1, 15),
+    ("levenberg-marquardt", "rad", "gradient-norm", 4, 15),
+    ("levenberg-marquardt-ssbroyden", "uniform", "static", 1, 9),
 ]
 
 
