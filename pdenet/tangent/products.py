@@ -75,7 +75,7 @@ class Products(ABC):
             raise ValueError(f"out has shape {tuple(out.shape)}, but J has shape {self.shape}.")
         for name, part in self.parts.items():
             target = out[self.rows[name]].view(part.total, part.k, width)
-            whole = part.count == part.total
+            whole = part.shard[1] == 1
             mine = target if whole else out.new_empty(part.count, part.k, width)
             for points, rows in self._pieces(name, held=0):
                 rows.write(mine[points])

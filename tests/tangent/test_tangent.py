@@ -255,5 +255,7 @@ def test_bad_input(problem: Problem, points: dict[str, Points]) -> None:
         tangent.linearize({"walls": torch.ones(2)})
     with pytest.raises(ValueError, match=r"weights\['start'\]"):
         tangent.linearize({"start": 2.0})
+    with pytest.raises(ValueError, match="Several processes"):
+        next(Tangent(residuals, walls, shard=(1, 2)).blocks())
     with pytest.raises(ValueError, match="No parameter is trained"):
         Tangent(residuals.requires_grad_(False), points)
