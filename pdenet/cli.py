@@ -237,6 +237,11 @@ def _add_run_options(parser: _Parser) -> None:
     add("--device", default=default.device, help="auto, cpu, cuda, cuda:1, ...")
     add("--compile", default=default.compile, help="compile residuals: auto, yes or no")
     add("--windows", type=int, default=default.windows, help="time windows, solved one by one")
+    add(
+        "--diagnose",
+        default=default.diagnose,
+        help="see why training is slow: yes, no, or some of rank,spectrum,stages,regime,weights",
+    )
     add("--out", help="folder to write; default runs/NAME, with a number if that is there")
     add("--resume", metavar="RUN", help="go on where the run in this folder stopped")
     add("--config", action="config", help="options from a YAML file")

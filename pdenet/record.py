@@ -75,6 +75,7 @@ class Record:
         reasons: Why, one sentence each.
         curve: What was measured while training.
         sampling: What an adaptive sampler did: ``{history, frames, warnings}``; else None.
+        diagnostics: What callbacks saw of training, by topic, or None.
     """
 
     problem: dict[str, Any]
@@ -101,6 +102,7 @@ class Record:
     reasons: list[str]
     curve: Curve
     sampling: dict[str, Any] | None = None
+    diagnostics: dict[str, Any] | None = None
     versions: dict[str, str] = field(default_factory=lambda: versions())
     machine: dict[str, Any] = field(default_factory=lambda: machine())
     schema: int = SCHEMA

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 import yaml
 
+from pdenet.callbacks import DIAGNOSES, check_diagnoses
 from pdenet.record import plain
 
 PARTS = ("solver", "network", "sampler", "optimizer", "balance")
@@ -19,7 +20,7 @@ _NUMBER, _WHOLE, _WORD = ((int, float), "a number"), ((int,), "a whole number"),
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     **dict.fromkeys(("max_seconds", "target_error"), _NUMBER),
     **dict.fromkeys(("max_steps", "seed", "precision", "windows"), _WHOLE),
-    **dict.fromkeys(("device", "compile"), _WORD),
+    **dict.fromkeys(("device", "compile", "diagnose"), _WORD),
 }
 
 
@@ -42,6 +43,8 @@ class Settings:
         device: auto, cpu, cuda, cuda:1, ...
         compile: Whether to compile residuals: yes, no, or auto where the run is long enough.
         windows: Time windows that are solved one after the other.
+        diagnose: What to find out about training: no, yes for all there is, or some of rank,
+            spectrum, stages, regime, weights, with commas between them.
 
     Raises:
         ValueError: A number is out of range or a device is not there.
@@ -61,6 +64,7 @@ class Settings:
     device: str = "auto"
     compile: str = "auto"
     windows: int = 1
+    diagnose: str = "no"
 
     def __post_init__(self) -> None:
         self._check_types()
@@ -79,6 +83,7 @@ class Settings:
             raise ValueError(f"--seed {self.seed} must be 0 or more.")
         if self.compile not in ("auto", "yes", "no"):
             raise ValueError(f"--compile {self.compile} must be auto, yes or no.")
+        self.diagnoses()
         self.torch_device()
 
     def _check_types(self) -> None:
@@ -88,6 +93,22 @@ class Settings:
             optional = value is None and name in ("max_seconds", "max_steps", "target_error")
             if not (fits or optional):
                 raise ValueError(f"{_option(name)} {value!r} must be {what}.")
+
+    def diagnoses(self) -> tuple[str, ...]:
+        """Names of what to diagnose.
+
+        Returns:
+            Some of ``pdenet.callbacks.DIAGNOSES``.
+
+        Raises:
+            ValueError: A name is unknown or comes twice.
+        """
+        if self.diagnose in ("no", "yes"):
+            return tuple(DIAGNOSES) if self.diagnose == "yes" else ()
+        try:
+            return check_diagnoses(name.strip() for name in self.diagnose.split(","))
+        except ValueError as error:
+            raise ValueError(f"--diagnose {self.diagnose}: yes, no, or a list. {error}") from error
 
     @property
     def dtype(self) -> torch.dtype:
@@ -151,8 +172,9 @@ class Settings:
         named: dict[str, Any] = {
             k: _named(k, v, where) for k, v in data.items() if k in ("problem", *PARTS)
         }
-        if isinstance(data.get("compile"), bool):  # YAML reads a bare yes as true
-            named["compile"] = "yes" if data["compile"] else "no"
+        for name in ("compile", "diagnose"):
+            if isinstance(data.get(name), bool):  # YAML reads a bare yes as true
+                named[name] = "yes" if data[name] else "no"
         return cls(**{**data, **named})
 
 

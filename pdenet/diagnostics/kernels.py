@@ -13,7 +13,10 @@ from torch import Tensor
 class Rows(Protocol):
     """What is needed of J: :class:`~pdenet.tangent.Tangent` has it."""
 
-    shape: tuple[int, int]
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N, P)."""
+        ...
 
     def blocks(self) -> Iterator[tuple[slice, Tensor]]:
         """Which rows, and the block, one after the other."""

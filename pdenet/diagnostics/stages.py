@@ -19,7 +19,7 @@ FLAT = 0.1  # fall of log loss per e-fold of the steps: 7 % when they double
 WINDOWS = 100
 ONSET = 0.01  # of all steps: before it time counts evenly, after it by its logarithm
 LEAST_FALL = 0.1  # of log loss, that makes a descent
-LEAST_WINDOWS = 3  # that make a plateau
+LEAST_WINDOWS, LEAST_TIME = 3, 0.2  # that make a plateau: windows, and e-folds of the steps
 INITIAL = 0.9  # of the first loss, that an initial plateau keeps
 MOTION = 0.1  # of the largest change of amplitudes, above which they still move
 LOW_RANK = 0.1  # of the modes there could be
@@ -86,7 +86,7 @@ def training_stages(steps: Sequence[int], loss: Sequence[float]) -> list[Stage]:
         return []
     noise = scatter(y, count)
     fit, pieces = straightened(x, y, noise)
-    falling = _merged(_falling(x, fit, pieces, noise), fit)
+    falling = _merged(_falling(x, fit, pieces, noise), x, fit)
     # The outer windows reach to the first and the last loss.
     edges = np.concatenate([[0.0], x[1:-1], clock.of(at[-1:])])
     return list(_stages(falling, clock.steps(edges), edges, fit, float(logs[0])))
@@ -194,7 +194,7 @@ def _falling(x: Array, fit: Array, pieces: Sequence[slice], noise: Array) -> lis
     return [bool(f) for f in falling]
 
 
-def _merged(falling: list[bool], fit: Array) -> list[bool]:
+def _merged(falling: list[bool], x: Array, fit: Array) -> list[bool]:
     """Without descents that lead nowhere, and without plateaus too short to be sure of."""
     out = list(falling)
     for run in _runs(out):
@@ -202,7 +202,8 @@ def _merged(falling: list[bool], fit: Array) -> list[bool]:
             out[run] = [False] * (run.stop - run.start)
     for run in _runs(out):
         inner = run.start > 0 and run.stop < len(out)
-        if not out[run.start] and inner and run.stop - run.start < LEAST_WINDOWS:
+        short = run.stop - run.start < LEAST_WINDOWS or x[run.stop] - x[run.start] < LEAST_TIME
+        if not out[run.start] and inner and short:
             out[run] = [True] * (run.stop - run.start)
     return out
 

@@ -10,17 +10,18 @@ import torch
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor, nn
 
+from pdenet.networks.blocks import BlockwiseLinear
 from pdenet.networks.layers import FactorizedLinear
 
 
 @dataclass(frozen=True, eq=False)
 class Dense:
-    """The weights of one dense layer as they act.
+    """The weights of one dense layer as they act; of several side by side, one behind the other.
 
     Args:
         name: Of its module.
-        weight: Shape (outputs, inputs).
-        bias: Shape (outputs,), or None.
+        weight: Shape (..., outputs, inputs).
+        bias: Shape (..., outputs), or None.
     """
 
     name: str
@@ -29,10 +30,10 @@ class Dense:
 
     @property
     def directions(self) -> Tensor:
-        """Each neuron's incoming weights and bias, shape (outputs, inputs or inputs + 1)."""
+        """Incoming weights and bias of each neuron, shape (neurons, inputs or inputs + 1)."""
         if self.bias is None:
-            return self.weight
-        return torch.cat([self.weight, self.bias[:, None]], dim=1)
+            return self.weight.flatten(0, -2)
+        return torch.cat([self.weight, self.bias.unsqueeze(-1)], dim=-1).flatten(0, -2)
 
 
 def dense_layers(model: nn.Module) -> list[Dense]:
@@ -44,17 +45,19 @@ def dense_layers(model: nn.Module) -> list[Dense]:
     Returns:
         Its layers; factorized ones as the product that acts.
     """
-    return list(_layers(model))
+    return [found for name, layer in model.named_modules() for found in _as_dense(name, layer)]
 
 
-def _layers(model: nn.Module) -> Iterator[Dense]:
-    for name, layer in model.named_modules():
-        if isinstance(layer, FactorizedLinear):
-            weight = layer.scale.exp()[:, None] * layer.direction
-            yield Dense(name, weight.detach(), layer.bias.detach())
-        elif isinstance(layer, nn.Linear):
-            bias = None if layer.bias is None else layer.bias.detach()
-            yield Dense(name, layer.weight.detach(), bias)
+def _as_dense(name: str, layer: nn.Module) -> Iterator[Dense]:
+    if isinstance(layer, FactorizedLinear):
+        weight = layer.scale.exp()[:, None] * layer.direction
+        yield Dense(name, weight.detach(), layer.bias.detach())
+    elif isinstance(layer, nn.Linear | BlockwiseLinear):
+        weight, bias = layer.weight.detach(), None if layer.bias is None else layer.bias.detach()
+        if isinstance(layer, BlockwiseLinear):
+            weight = weight.unflatten(0, (layer.blocks, -1))
+            bias = None if bias is None else bias.unflatten(0, (layer.blocks, -1))
+        yield Dense(name, weight, bias)
 
 
 def hidden_pairs(layers: Sequence[Dense]) -> list[tuple[Dense, Dense]]:
@@ -66,11 +69,15 @@ def hidden_pairs(layers: Sequence[Dense]) -> list[tuple[Dense, Dense]]:
     Returns:
         Pairs of neighbours whose sizes fit.
     """
-    return [(a, b) for a, b in pairwise(layers) if len(a.weight) == b.weight.shape[1]]
+    return [(a, b) for a, b in pairwise(layers) if _feeds(a, b)]
+
+
+def _feeds(inner: Dense, outer: Dense) -> bool:
+    return inner.weight.shape[:-1] == (*outer.weight.shape[:-2], outer.weight.shape[-1])
 
 
 def weight_spectra(layers: Sequence[Dense]) -> dict[str, Tensor]:
-    """Singular values of each layer's weight matrix.
+    """Singular values of each layer's weights; of layers side by side, all together.
 
     Args:
         layers: The layers.
@@ -78,7 +85,8 @@ def weight_spectra(layers: Sequence[Dense]) -> dict[str, Tensor]:
     Returns:
         By the layer's name, largest first.
     """
-    return {layer.name: torch.linalg.svdvals(layer.weight.double()) for layer in layers}
+    found = {layer.name: torch.linalg.svdvals(layer.weight.double()) for layer in layers}
+    return {name: values.flatten().sort(descending=True).values for name, values in found.items()}
 
 
 def neuron_amplitudes(inner: Dense, outer: Dense) -> Tensor:
@@ -97,12 +105,13 @@ def neuron_amplitudes(inner: Dense, outer: Dense) -> Tensor:
     Reference:
         Chen, Luo, Wang, Analyzing multi-stage loss curve, arXiv 2410.20119.
     """
-    if len(inner.weight) != outer.weight.shape[1]:
+    if not _feeds(inner, outer):
         raise ValueError(
-            f"Layer {inner.name!r} has {len(inner.weight)} neurons, but {outer.name!r} takes "
-            f"{outer.weight.shape[1]} inputs."
+            f"Layer {inner.name!r} has neurons {tuple(inner.weight.shape[:-1])}, but "
+            f"{outer.name!r} has weights {tuple(outer.weight.shape)}."
         )
-    return outer.weight.double().norm(dim=0) * inner.directions.double().norm(dim=1)
+    outgoing = torch.linalg.vector_norm(outer.weight.double(), dim=-2).flatten()
+    return outgoing * torch.linalg.vector_norm(inner.directions.double(), dim=1)
 
 
 def wasserstein(a: Tensor, b: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from pdenet.accuracy import Comparison
-from pdenet.callbacks import Measure
+from pdenet.callbacks import Diagnosis, EffectiveRank, Measure
 from pdenet.optim import NonFiniteError
 from pdenet.record import Curve, StoppedBy
 from pdenet.run.setup import Run
@@ -34,7 +34,7 @@ class Fit:
         stopped_by: Why it ended.
         stop_reason: The same in words.
         seconds: Seconds of setup, training and evaluation.
-        effective_rank: As a record holds it, or None.
+        diagnoses: Callbacks that looked at it.
     """
 
     solver: Solver
@@ -43,7 +43,13 @@ class Fit:
     stopped_by: StoppedBy
     stop_reason: str
     seconds: dict[str, float] = field(default_factory=dict)
-    effective_rank: dict[str, Any] | None = None
+    diagnoses: list[Diagnosis] = field(default_factory=list)
+
+    @property
+    def effective_rank(self) -> dict[str, Any] | None:
+        """As a record holds it, or None."""
+        found = (c.record for c in self.diagnoses if isinstance(c, EffectiveRank))
+        return next(found, None)
 
     @property
     def broken(self) -> bool:
@@ -75,10 +81,10 @@ def fit(run: Run, checkpoint: dict[str, Any] | None = None) -> Fit:
     start = time.monotonic()
     solver = run.build_solver()
     measure = Measure(Comparison.of(run.problem), run.target)
-    rank = run.effective_rank()
-    before = rank.seconds
+    diagnoses = run.diagnoses()
+    before = sum(one.seconds for one in diagnoses)
     with quiet(), tempfile.TemporaryDirectory() as scratch:
-        trainer = run.trainer(measure, rank)
+        trainer = run.trainer(measure, diagnoses)
         path = Path(scratch) / "checkpoint.ckpt"
         if checkpoint is not None:
             torch.save(checkpoint, path)
@@ -99,7 +105,8 @@ def fit(run: Run, checkpoint: dict[str, Any] | None = None) -> Fit:
         trainer.save_checkpoint(path)
         # Written just now. What a user's callback adds to it must not lose the run.
         saved = torch.load(path, map_location="cpu", weights_only=False)
-    measuring = measure.seconds_measuring + rank.seconds - before
+    looking = sum(one.seconds for one in diagnoses) - before
+    measuring = measure.seconds_measuring + looking
     seconds = {
         "setup": ready - start,
         "training": end - ready - measuring,
@@ -108,7 +115,7 @@ def fit(run: Run, checkpoint: dict[str, Any] | None = None) -> Fit:
     progress = solver.progress
     assert progress.stopped_by is not None
     stopped = progress.stopped_by, progress.stop_reason
-    return Fit(solver, saved, measure.curve, *stopped, seconds, rank.summary())
+    return Fit(solver, saved, measure.curve, *stopped, seconds, diagnoses)
 
 
 def _note_end(solver: Solver) -> None:

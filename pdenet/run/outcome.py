@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pdenet.accuracy import Comparison, indicators, judge, unknown_errors
+from pdenet.callbacks import findings
 from pdenet.record import Curve, Record
 from pdenet.residuals import Residuals
 from pdenet.run.fit import Fit
@@ -66,6 +67,7 @@ def outcome(run: Run, fits: Sequence[Fit], residuals: Residuals, earlier: Record
         reasons=[last.stop_reason, *reasons] if last.broken else reasons,
         curve=_curve(fits),
         sampling=sampling,
+        diagnostics=findings(last.diagnoses, reached=last.stopped_by in ("target", "converged")),
     )
 
 

@@ -5,12 +5,21 @@ from __future__ import annotations
 import math
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytorch_lightning as pl
 
-from pdenet.callbacks import EffectiveRank, Measure, ProgressLine, StopOnInterrupt, TimeLimit
+from pdenet.callbacks import (
+    Diagnosis,
+    EffectiveRank,
+    Measure,
+    ProgressLine,
+    StopOnInterrupt,
+    TimeLimit,
+    diagnose,
+)
 from pdenet.problem import Problem
 from pdenet.selection import Part, choose
 from pdenet.settings import Settings
@@ -86,17 +95,22 @@ class Run:
         long = (self.settings.max_seconds or math.inf) >= COMPILE_SECONDS
         return COMPILE_STEPS if long and shutil.which("c++") is not None else None
 
-    def effective_rank(self) -> EffectiveRank:
-        """The user's own callback, or one that measures at start and end alone."""
-        given = [c for c in self.callbacks if isinstance(c, EffectiveRank)]
-        return given[0] if given else EffectiveRank(every=None)
+    def diagnoses(self) -> list[Diagnosis]:
+        """The user's own, what the settings ask for, and effective rank at start and end."""
+        found = [c for c in self.callbacks if isinstance(c, Diagnosis)]
+        names = self.settings.diagnoses()
+        asked: list[Diagnosis] = diagnose(*names) if names else []
+        found += [c for c in asked if not any(isinstance(one, type(c)) for one in found)]
+        if not any(isinstance(one, EffectiveRank) for one in found):
+            found.append(EffectiveRank(every=None))
+        return found
 
-    def trainer(self, measure: Measure, rank: EffectiveRank) -> pl.Trainer:
+    def trainer(self, measure: Measure, diagnoses: Sequence[Diagnosis]) -> pl.Trainer:
         """A Trainer that is silent, has no end of its own but steps, and writes nothing."""
         s, device = self.settings, self.settings.torch_device()
-        # Effective rank comes early, so that no clock of training runs yet when it is measured.
-        others = [c for c in self.callbacks if c is not rank]
-        callbacks = [StopOnInterrupt(), rank, measure, *others]
+        # Diagnoses come early, so that no clock of training runs yet when they look at its start.
+        others = [c for c in self.callbacks if c not in diagnoses]
+        callbacks = [StopOnInterrupt(), *diagnoses, measure, *others]
         if s.max_seconds is not None:
             callbacks.append(TimeLimit(s.max_seconds))
         if self.progress:

@@ -11,12 +11,47 @@ import pytorch_lightning as pl
 from pdenet import PINN
 from pdenet.networks import MLP
 from pdenet.problems.poisson_1d import poisson_1d
+from pdenet.run.fit import quiet
 from pdenet.sampling import UniformSampler
 
 
 @pytest.fixture
 def solver() -> PINN:
     return PINN(poisson_1d(), partial(MLP, width=4, depth=1), sampler=UniformSampler(points=16))
+
+
+@pytest.fixture
+def build() -> Callable[..., PINN]:
+    """Builds a small solver."""
+
+    def make(width: int = 6, depth: int = 1, hard: bool = True) -> PINN:
+        sampler = UniformSampler(points=20, boundary_points=4)
+        network = partial(MLP, width=width, depth=depth)
+        return PINN(poisson_1d(), network, sampler=sampler, hard=hard)
+
+    return make
+
+
+@pytest.fixture
+def train() -> Callable[..., pl.Trainer]:
+    """Trains silently, with a logger if one is given."""
+
+    def run(module: PINN, *callbacks: pl.Callback, steps: int, logger: Any = False, **more: Any):
+        with quiet():
+            trainer = pl.Trainer(
+                accelerator="cpu",
+                max_steps=steps,
+                callbacks=list(callbacks),
+                logger=logger,
+                log_every_n_steps=1,
+                enable_checkpointing=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+            )
+            trainer.fit(module, **more)
+        return trainer
+
+    return run
 
 
 @pytest.fixture

@@ -64,13 +64,16 @@ def test_the_floor_within_reach_and_out_of_it() -> None:
 def test_gradient_descent_takes_as_many_steps_as_the_rate_says() -> None:
     values = torch.tensor([1.0, 1e-3])
     z = torch.tensor([0.0, 1.0])
-    rate = residual_rate(torch.diag(values), z)
+    rate = residual_rate(values.sqrt() * z, z, largest=1.0)
     assert rate == pytest.approx(1e-3)
     for _ in range(round(1 / (2 * float(rate)))):
         z = z - values * z / values.max()
     # Losses are squares: half a time constant of the residual is one of the loss.
     assert float(z.square().sum()) == pytest.approx(math.exp(-1), rel=1e-3)
-    assert residual_rate(torch.diag(values), torch.zeros(2)) == 1
+    assert residual_rate(torch.zeros(2), torch.zeros(2), largest=1.0) == 1
+    # The fastest mode alone.
+    fast = torch.tensor([2.0, 0.0])
+    assert residual_rate(values.sqrt() * fast, fast, largest=1.0) == 1
 
 
 def test_bad_input() -> None:
@@ -83,8 +86,10 @@ def test_bad_input() -> None:
         epsilon_rank(torch.ones(2, 2), 0.0)
     with pytest.raises(ValueError, match="one number for each row"):
         least_squares_floor(torch.ones(3, 2), torch.ones(2))
-    with pytest.raises(ValueError, match="one number for each row"):
-        residual_rate(torch.ones(3, 2), torch.ones(3))
+    with pytest.raises(ValueError, match="must be positive"):
+        residual_rate(torch.ones(3), torch.ones(2), largest=0.0)
+    with pytest.raises(ValueError, match="has training diverged"):
+        residual_rate(torch.full((3,), math.nan), torch.ones(2), largest=1.0)
     with pytest.raises(ValueError, match="at least one of them positive"):
         truncated_entropy(torch.zeros(3))
     with pytest.raises(ValueError, match="at least 0"):

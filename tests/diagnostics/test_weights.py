@@ -18,6 +18,7 @@ from pdenet.diagnostics import (
     weight_spectra,
 )
 from pdenet.networks import MLP, SIREN, PirateNet
+from pdenet.networks.blocks import BlockwiseLinear
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -40,6 +41,20 @@ def test_factorized_layers_count_as_what_acts() -> None:
     x = torch.randn(7, 2)
     first = dense_layers(network)[0]
     torch.testing.assert_close(x @ first.weight.mT + first.bias, network.hidden[0](x))
+
+
+def test_layers_side_by_side_count_one_by_one() -> None:
+    def blocks(outputs: int, inputs: int) -> BlockwiseLinear:
+        return BlockwiseLinear(torch.randn(3 * outputs, inputs), torch.randn(3 * outputs), 3)
+
+    inner, outer = dense_layers(nn.Sequential(blocks(4, 2), blocks(1, 4)))
+    assert inner.directions.shape == (12, 3)
+    found = neuron_amplitudes(inner, outer)
+    assert found[5].item() == pytest.approx(
+        float(outer.weight[1, 0, 1].abs() * inner.directions[5].norm())
+    )
+    values = weight_spectra([inner])["0"]
+    assert values.square().sum().item() == pytest.approx(float(inner.weight.square().sum()))
 
 
 @pytest.mark.parametrize("kind", [SIREN, PirateNet])
@@ -93,7 +108,7 @@ def test_movement() -> None:
 
 def test_bad_input() -> None:
     layers = dense_layers(MLP(2, 1, width=3, depth=1))
-    with pytest.raises(ValueError, match="neurons, but"):
+    with pytest.raises(ValueError, match="has neurons"):
         neuron_amplitudes(layers[0], layers[0])
     with pytest.raises(ValueError, match="one size"):
         wasserstein(torch.ones(2), torch.ones(3))
