@@ -100,6 +100,16 @@ class Field:
             "Write u itself; a residual returns shape (n,) too."
         )
 
+    def __len__(self) -> int:
+        # torch.as_tensor and torch.tensor see no more of an object than this.
+        raise TypeError(
+            "A field is neither a sequence nor a tensor, and cannot be made one by torch.as_tensor "
+            "or torch.tensor. Give it to torch functions as it is."
+        )
+
+    def __bool__(self) -> bool:
+        return True
+
     def __getattr__(self, name: str) -> Any:
         # Refuse before touching own state: an attribute that is missing while the object is being
         # built, copied or traced would otherwise be looked up without end.

@@ -90,3 +90,22 @@ def test_what_is_wrong_with_the_module_is_said() -> None:
 
     with pytest.raises(AttributeError, match=r"Tensor.*no_such_method"):
         propagate(Broken(), torch.randn(3, 2), LAYOUT)
+
+
+class AsTensor(nn.Module):
+    """Makes a tensor of its input, as code written for arrays does."""
+
+    def forward(self, x):
+        return torch.sin(torch.as_tensor(x)) * x[..., :1]
+
+
+@pytest.mark.parametrize("channels", [[((0, 1),)], [((0, 1), (0, 1))], [(0, 0, 1)]], ids=repr)
+@pytest.mark.filterwarnings("ignore::pdenet.jets.SlowDerivativeWarning")
+def test_modules_that_make_tensors_of_jets(channels) -> None:
+    layout = Layout(("x", "y"), channels)
+    x = torch.rand(3, 2)
+    expected = propagate(lambda x: torch.sin(x) * x[..., :1], x, layout)
+    # Nested derivatives up to order 4 against rules: round-off.
+    torch.testing.assert_close(
+        propagate(AsTensor(), x, layout).channels, expected.channels, rtol=1e-12, atol=1e-12
+    )

@@ -188,6 +188,7 @@ def test_comparisons_are_of_values() -> None:
         (lambda u: u * torch.rand(3, 1), ValueError, r"\(3, 1\).*Write tensor\[:, 0\]"),
         (lambda u: u.x + torch.rand(7), ValueError, r"\(7,\).*one value a point"),
         (lambda w: w, ValueError, "'w'.*u, v, x, y, n, c"),
+        (lambda u: torch.as_tensor(u) + u.xx, TypeError, "neither a sequence.*as it is"),
     ],
 )
 def test_mistakes_are_explained(function, error, message: str) -> None:
