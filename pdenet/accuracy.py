@@ -10,8 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pdenet.energy import Rayleigh
 from pdenet.geometry import Points, Region
-from pdenet.metrics import FieldError, field_errors, rms
+from pdenet.metrics import FieldError, best_combination, field_errors, rms
+from pdenet.operator_errors import OperatorComparison, operator_indicators
+from pdenet.operators import OperatorResiduals
 from pdenet.problem import Problem, Unknown
 from pdenet.record import StoppedBy, Verdict
 from pdenet.residuals import Residuals
@@ -42,7 +45,9 @@ class Comparison:
     core: Comparison | None = None
 
     @classmethod
-    def of(cls, problem: Problem, n: int = EVALUATION_POINTS) -> Comparison | None:
+    def of(
+        cls, problem: Problem, n: int = EVALUATION_POINTS
+    ) -> Comparison | OperatorComparison | None:
         """The comparison of a problem, or None where it has no reference.
 
         Args:
@@ -52,6 +57,8 @@ class Comparison:
         Returns:
             The comparison, or None.
         """
+        if problem.inputs and not hasattr(problem.reference, "given"):
+            return OperatorComparison.of(problem)
         if problem.reference is None:
             return None
         core = None if problem.core is None else cls._on(problem, problem.core, n)
@@ -76,10 +83,18 @@ class Comparison:
             value = predicted[name].to("cpu", torch.float64)[lives]
             modulo = {name} & set(residuals.problem.modulo_constant)
             weight = self.points.weight[lives]
+            if isinstance(residuals.problem.energy, Rayleigh):
+                value = _oriented(value, exact[lives], weight)
             pair = {name: value}, {name: exact[lives]}
             errors |= field_errors(*pair, weight, modulo_constant=modulo)
         inner = {} if self.core is None else self.core.errors(residuals)
         return errors | {f"{name} in the core": error for name, error in inner.items()}
+
+
+def _oriented(states: Tensor, exact: Tensor, weight: Tensor) -> Tensor:
+    """Eigenfunctions, whose factors and combinations among equal eigenvalues are free."""
+    flat, wanted = states.reshape(len(states), -1), exact.reshape(len(exact), -1)
+    return (flat @ best_combination(flat, wanted, weight)).reshape(exact.shape)
 
 
 def unknown_errors(residuals: Residuals) -> dict[str, FieldError]:
@@ -104,6 +119,8 @@ def indicators(residuals: Residuals, training: Mapping[str, Points]) -> dict[str
         ``training`` and ``fresh`` rms residual by condition, their worst ``overfit`` ratio, and
         ``boundary``: the worst fresh misfit on lower-dimensional parts, imposed ones included.
     """
+    if isinstance(residuals, OperatorResiduals):
+        return operator_indicators(residuals)
     fresh_points = {
         name: c.on.quadrature(FRESH_POINTS)
         if c.integral
@@ -111,7 +128,8 @@ def indicators(residuals: Residuals, training: Mapping[str, Points]) -> dict[str
         for name, c in residuals.problem.conditions.items()
     }
     fresh = {n: _size(r) for n, r in residuals.in_chunks(fresh_points).items()}
-    trained = {n: _size(r) for n, r in residuals.in_chunks(training).items()}
+    known = {n: p for n, p in training.items() if n in residuals.problem.conditions}
+    trained = {n: _size(r) for n, r in residuals.in_chunks(known).items()}
     dimension = residuals.problem.domain.dimension
     boundary = [
         fresh[n] for n, c in residuals.problem.conditions.items() if c.on.dimension < dimension

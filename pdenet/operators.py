@@ -8,6 +8,7 @@ one function, however many there are.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -39,6 +40,7 @@ class OperatorResiduals(Residuals):
 
     Attributes:
         probes: Functions for which :meth:`in_chunks` gives residuals.
+        training_functions: Functions that the network is trained with, where that is known.
 
     Raises:
         ValueError: The problem has no input functions, or the network's branches do not fit them.
@@ -60,6 +62,8 @@ class OperatorResiduals(Residuals):
             s for s in self.sweeps if not isinstance(self.conditions[s.conditions[0]], OperatorData)
         )
         self.probes = Ensemble.unseen(problem.inputs, PROBES)
+        self.training_functions: Ensemble | None = None
+        self._pairing: tuple[Ensemble, Tensor] | None = None
 
     def check_inputs(self, inputs: Mapping[str, Functions] | None) -> dict[str, Functions]:
         """Refuses a problem without input functions; which ones is said by each batch.
@@ -111,8 +115,11 @@ class OperatorResiduals(Residuals):
         trained = [n for n, c in self.conditions.items() if not isinstance(c, OperatorData)]
         left_out = [n for n, c in self.problem.conditions.items() if isinstance(c, OperatorData)]
         imposed = [n for n in self.problem.conditions if n not in {*trained, *left_out}]
+        reference: Any = self.problem.reference
+        if hasattr(reference, "solutions"):
+            reference = reference.at(ensemble.functions)
         one = Residuals(
-            self.problem,
+            replace(self.problem, reference=reference),
             self.model.at(values),
             imposed,
             [n for n in self.problem.conditions if n not in left_out],
@@ -141,18 +148,123 @@ class OperatorResiduals(Residuals):
                 rows[name] = self._misfit(condition, batch[name], coefficients)
         return {name: rows[name] for name in self.conditions}
 
+    # -- rows of pairs, of which a Jacobian is made -------------------------------------------
+
+    @property
+    def pairing(self) -> tuple[Ensemble, Tensor | None]:
+        """Functions that points are paired with in turn, and their numbers in the data."""
+        if self._pairing is not None:
+            return self._pairing
+        if self.training_functions is None:
+            return self.probes, None
+        some = self.training_functions[:PROBES]
+        return some, torch.arange(len(some))
+
+    def pair_with(self, ensemble: Ensemble, numbers: Tensor) -> None:
+        """Says which functions :meth:`batch` pairs points with: the i-th point with the i-th.
+
+        Args:
+            ensemble: The functions, repeated in turn where there are more points.
+            numbers: Their numbers among the functions that data are of, shape (m,).
+        """
+        self._pairing = ensemble, numbers
+
+    def is_sum(self, name: str) -> bool:
+        """Whether a condition has one row, the sum over all of its points."""
+        return self.conditions[name].integral
+
     @torch.no_grad()
-    def in_chunks(self, points: Mapping[str, Points]) -> dict[str, Tensor]:
+    def batch(self, name: str, points: Points) -> Batch:
+        """Tensors of pairs: each point has a function of its own, the pairing's in turn.
+
+        Args:
+            name: The condition; the points of an integral are all for the first function.
+            points: Its points.
+
+        Returns:
+            Tensors by name, whose first axis is that of the points.
+        """
+        condition, like = self.conditions[name], next(self.model.parameters())
+        ensemble, numbers = self.pairing
+        n = len(points)
+        which = torch.arange(n) % (1 if condition.integral else len(ensemble))
+        seen = {f"{SENSORS} of {v}": values[which] for v, values in ensemble.tensors(like).items()}
+        if isinstance(condition, OperatorData):
+            return {**seen, **self._pairs_of_data(condition, points, which, numbers)}
+        batch = tensors(condition, points, like)
+        jets = channels(self.problem, name, ensemble.functions, batch)
+        own = {key: value[:, torch.arange(n), which].T for key, value in jets.items()}
+        return {**seen, **batch, **own}
+
+    def _pairs_of_data(
+        self, condition: OperatorData, points: Points, which: Tensor, numbers: Tensor | None
+    ) -> Batch:
+        like = next(self.model.parameters())
+        assert points.index is not None
+        index = points.index.cpu()
+        x, values = points.x, torch.zeros(len(points), len(condition.fields))
+        if numbers is not None:
+            which = numbers[which]
+            values = torch.stack([condition.tables[f][which, index] for f in condition.fields], -1)
+            x = x if condition.own is None else condition.own[which, index]
+        factor = condition.factors().expand(len(points), -1)
+        return {"x": x.to(like), "values": values.to(like), "factor": factor.to(like)}
+
+    def rows(self, name: str, batch: Batch) -> Tensor:
+        """Rows of one condition at pairs.
+
+        Args:
+            name: The condition.
+            batch: Its tensors, from :meth:`batch`.
+
+        Returns:
+            Shape (n,) or (n, k); (1,) for an integral.
+        """
+        seen = {v: batch[f"{SENSORS} of {v}"] for v in self.problem.inputs}
+        coefficients = self.model.coefficients(seen)
+        condition = self.conditions[name]
+        if isinstance(condition, OperatorData):
+            values = self.model.single(batch["x"], coefficients)
+            return (values[:, self._columns(condition)] - batch["values"]) * batch["factor"]
+
+        def fields(x: Tensor) -> dict[str, Jet]:
+            jet = propagate(
+                lambda x: self.model.single(x, coefficients), x, self.problem.layout(name)
+            )
+            return self._split(jet)
+
+        jets = fields(batch["x"])
+        if "x_to" in batch:
+            jets |= {f"{key}_to": jet for key, jet in fields(batch["x_to"]).items()}
+        demand = self.problem.demands[name]
+        for key, value in batch.items():
+            if key.startswith(CHANNELS):
+                known = key.removeprefix(CHANNELS)
+                jets[known] = Jet(demand.layouts[known], value.T.contiguous())
+        arguments = demand.arguments(jets, batch["x"], {**batch, **self.unknowns})
+        rows = stack_rows(condition.residual(**arguments), len(batch["x"]))
+        if not condition.integral:
+            return rows
+        return (batch["weight"] * rows).sum().reshape(1) / condition.normalization
+
+    # -- rows of all functions at all points ---------------------------------------------------
+
+    @torch.no_grad()
+    def in_chunks(
+        self, points: Mapping[str, Points], ensemble: Ensemble | None = None
+    ) -> dict[str, Tensor]:
         """Root mean square over functions of each row, at any number of points.
 
         Args:
             points: Points of the wanted conditions.
+            ensemble: The functions; :attr:`probes` by default.
 
         Returns:
             By condition, shape (n,) or (n, k); (1,) for an integral.
         """
         like = next(self.model.parameters())
-        coefficients = self.model.coefficients(self.probes.tensors(like))
+        ensemble = self.probes if ensemble is None else ensemble
+        coefficients = self.model.coefficients(ensemble.tensors(like))
         found = {}
         for name, p in points.items():
             if isinstance(self.conditions.get(name), OperatorData):
@@ -165,7 +277,7 @@ class OperatorResiduals(Residuals):
                 batch = tensors(
                     self.problem.known[name], p.select(slice(start, start + size)), like
                 )
-                batch |= channels(self.problem, name, self.probes.functions, batch)
+                batch |= channels(self.problem, name, ensemble.functions, batch)
                 fields = self._many(batch, layout, coefficients)
                 rows = self._rows_of_many(name, fields, batch, len(coefficients))
                 by_point = rows.reshape(-1, len(coefficients), *rows.shape[1:])
@@ -201,11 +313,14 @@ class OperatorResiduals(Residuals):
     def _fields_of_many(self, x: Tensor, layout: Layout, coefficients: Tensor) -> dict[str, Jet]:
         jet = propagate(lambda x: self.model.combine(x, coefficients), x, layout)
         # Pairs take the place of points: from here on nothing mixes them.
-        paired = Jet(layout, jet.channels.flatten(1, 2))
+        return self._split(Jet(layout, jet.channels.flatten(1, 2)))
+
+    def _split(self, jet: Jet) -> dict[str, Jet]:
+        """Outputs (n, outputs) as named fields of their shapes."""
         fields, start = {}, 0
         for name, shape in self.problem.shapes.items():
             size = int(torch.Size(shape).numel())
-            part = paired[..., start : start + size]
+            part = jet[..., start : start + size]
             fields[name] = part.reshape(-1, *shape) if shape else part[..., 0]
             start += size
         return fields

@@ -208,6 +208,11 @@ class Problem:
                 f"Problem {self.name!r} has an energy, which belongs to all times and cannot be "
                 "cut into windows; solve without."
             )
+        if self.inputs:
+            raise ValueError(
+                f"Problem {self.name!r} has input functions, whose solutions are learned for all "
+                "times at once; time windows cannot be marched through. Leave windows out."
+            )
         conditions = {}
         for name, condition in self.conditions.items():
             self._check_window(name, condition, start, end)
@@ -346,7 +351,8 @@ class Problem:
                     f"{given.coordinates}, but the problem has no coordinates {strangers}; it has "
                     f"{self.coordinates}."
                 )
-        solves = hasattr(self.reference, "solutions")
+        # One that solves for any input functions, or did so for those that are given.
+        solves = hasattr(self.reference, "solutions") or hasattr(self.reference, "given")
         if self.reference is not None and solves != bool(self.inputs):
             raise ValueError(
                 f"Problem {self.name!r} has the input functions {tuple(self.inputs)}, but its "

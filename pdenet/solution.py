@@ -10,8 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pdenet.functions import Ensemble
 from pdenet.geometry import Points
 from pdenet.jets import discover
+from pdenet.operators import OperatorResiduals
 from pdenet.problem import Problem
 from pdenet.record import Record
 from pdenet.residuals import Residuals
@@ -58,6 +60,27 @@ class Solution:
         x = self._columns(coordinates)
         return fields_at(self.residuals, x)
 
+    def at(self, **inputs: Any) -> Solution:
+        """The solution for one input function of each kind, where the problem has such.
+
+        Args:
+            inputs: By name, a formula of named coordinates, one draw of a space, a number, or
+                values at the sensors, shape (s,).
+
+        Returns:
+            A solution of coordinates, as any other.
+
+        Raises:
+            ValueError: The problem has no input functions, or what is given does not fit them.
+        """
+        if not isinstance(self.residuals, OperatorResiduals):
+            raise ValueError(
+                f"Problem {self.problem.name!r} has no input functions, or they are given already; "
+                "call the solution with coordinates."
+            )
+        ensemble = Ensemble.given(self.problem.inputs, inputs)
+        return Solution(self.residuals.at(ensemble), self.record, self.folder)
+
     def derived(self, function: Callable[..., Any], **coordinates: Any) -> Tensor:
         """A quantity made of fields and their partials, such as ``lambda u: u.x ** 2``.
 
@@ -85,6 +108,12 @@ class Solution:
 
     def _columns(self, coordinates: Mapping[str, Any]) -> Tensor:
         names = self.problem.coordinates
+        if isinstance(self.residuals, OperatorResiduals):
+            raise ValueError(
+                f"The solution of {self.problem.name!r} depends on the input functions "
+                f"{tuple(self.problem.inputs)}: solution.at("
+                f"{', '.join(f'{n}=...' for n in self.problem.inputs)})({names[0]}=...)."
+            )
         if set(coordinates) != set(names):
             raise ValueError(
                 f"The solution of {self.problem.name!r} is a function of {names}; got "

@@ -7,6 +7,7 @@ import time
 import pytorch_lightning as pl
 
 from pdenet.accuracy import Comparison, unknown_errors
+from pdenet.operator_errors import OperatorComparison
 from pdenet.optim import NonFiniteError
 from pdenet.record import Curve
 from pdenet.solvers import Solver
@@ -28,7 +29,7 @@ class Measure(pl.Callback):
 
     def __init__(
         self,
-        comparison: Comparison | None = None,
+        comparison: Comparison | OperatorComparison | None = None,
         target: float | None = None,
         every_seconds: float = 1.0,
         every_steps: int | None = None,

@@ -105,6 +105,11 @@ class OperatorData(Condition):
         """Values by field, shape (m, n), float64."""
         return self._tables()
 
+    def factors(self) -> Tensor:
+        """One over the root mean square of each field, shape (fields,): rows have no units."""
+        sizes = [self.tables[name].square().mean().sqrt() for name in self.fields]
+        return torch.stack([1 / s if s > 0 else torch.ones_like(s) for s in sizes])
+
     def data(self, points: Points) -> dict[str, Tensor]:
         """Values of the first function, named ``u_data``: what the residual's shape is tried on."""
         assert points.index is not None

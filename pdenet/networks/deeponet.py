@@ -153,6 +153,20 @@ class DeepONet(nn.Module):
         values = torch.einsum("mpoq,moq->mpo", shared, coefficients)
         return self._finished(flat, values.reshape(m * p, -1), 0).reshape(m, p, -1)
 
+    def single(self, x: Any, coefficients: Tensor) -> Any:
+        """Outputs at points, each for a function of its own.
+
+        Args:
+            x: Points, shape (n, coordinates); a jet passes too.
+            coefficients: Of each point's function, shape (n, outputs, basis).
+
+        Returns:
+            Shape (n, outputs).
+        """
+        features = self.trunk(x)
+        own = features.reshape(features.shape[0], -1, self.basis)
+        return self._finished(x, (own * coefficients).sum(-1), 0)
+
     def at(self, values: Mapping[str, Tensor]) -> OperatorAt:
         """The solution for one input function of each kind, as an ordinary network.
 

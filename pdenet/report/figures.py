@@ -11,6 +11,13 @@ from pdenet.record import Record
 from pdenet.report.clouds import cloud_figures
 from pdenet.report.lines import curve_figures, cut_figures, slice_figures
 from pdenet.report.maps import flow_figures, map_figures, planes
+from pdenet.report.operators import (
+    examples,
+    figures_of,
+    input_figure,
+    is_operator,
+    spread_figure,
+)
 from pdenet.report.probe import Probe
 from pdenet.report.slices import Case, View, joined
 from pdenet.report.style import number, save
@@ -18,6 +25,9 @@ from pdenet.report.training import training_figure
 from pdenet.solution import Solution
 
 CAPTIONS = {
+    "inputs": "Input functions that nothing was trained on: the one with the median error, and "
+    "the worst.",
+    "spread": "Errors on functions that nothing was trained on.",
     "solution": "Solution, with its pointwise error and residual where they fit beside it.",
     "error": "Pointwise error, on a logarithmic scale that the panels of a row share.",
     "residual": "Residual of each equation, on a logarithmic scale.",
@@ -53,10 +63,25 @@ def figures(solution: Solution) -> Iterator[tuple[str, Figure]]:
     Yields:
         File stems and figures.
     """
-    probe, record = Probe(solution), solution.record
+    record = solution.record
     title = headline(record)
-    yield from _of_fields(probe, title)
+    if is_operator(solution):
+        yield from _of_operator(solution, title)
+    else:
+        yield from _of_fields(Probe(solution), title)
     yield "training", training_figure(record.curve, title, solution.problem.target)
+
+
+def _of_operator(solution: Solution, title: str) -> Iterator[tuple[str, Figure]]:
+    found = examples(solution)
+    yield "inputs", input_figure(found, title)
+    for suffix, one, said in figures_of(found):
+        name = solution.record.problem.get("name", "problem")
+        for stem, figure in _of_fields(Probe(one), f"{name}, {said}"):
+            yield f"{stem}-{suffix}", figure
+    spread = spread_figure(solution, title)
+    if spread is not None:
+        yield "spread", spread
 
 
 def headline(record: Record) -> str:

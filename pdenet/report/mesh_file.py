@@ -10,6 +10,7 @@ import numpy as np
 
 from pdenet.report.domain_mesh import domain_mesh
 from pdenet.report.mesh import Mesh
+from pdenet.report.operators import examples, is_operator
 from pdenet.report.probe import Array, Probe, Sample, to_array
 from pdenet.solution import Solution
 
@@ -27,7 +28,8 @@ def write_solution_file(solution: Solution, path: Path) -> Path:
 
     Point data are ``u``, ``u_reference``, ``u_error`` (absolute; a vector's is its norm), and
     ``residual_NAME`` (absolute) for each equation. A plane vector gets a third component 0 in a
-    mesh, as VTK wants; tensors are flattened by rows.
+    mesh, as VTK wants; tensors are flattened by rows. Of an operator, the solution for the unseen
+    function with the median error is written.
 
     Args:
         solution: The solution.
@@ -36,6 +38,8 @@ def write_solution_file(solution: Solution, path: Path) -> Path:
     Returns:
         The file written.
     """
+    if is_operator(solution):
+        solution = examples(solution)[0].solution
     probe, domain = Probe(solution), solution.problem.domain
     if len(domain.coordinates) > MESH_DIMENSIONS:
         x = to_array(domain.sample(CLOUD_POINTS, seed=0, method="sobol").x)

@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from pdenet.functions import InputFunction
 from pdenet.record import Record
 from pdenet.report.figures import CAPTIONS
 from pdenet.report.tables import describe_domain, indicator_rows
@@ -109,6 +110,13 @@ def _errors(record: Record) -> str:
         for name, e in record.errors.items()
     ]
     head = ("field", "relative L2 error", "relative maximum error")
+    more = [n for n in next(iter(record.errors.values()), {}) if not n.startswith("relative_")]
+    if more:  # an operator: the first two are means over functions
+        head = (*head, *more)
+        rows = [
+            (*row, *(_number(e.get(n)) for n in more))
+            for row, e in zip(rows, record.errors.values(), strict=True)
+        ]
     return _table([head, *rows], header=True) + _paragraph(
         f"Against the reference: {record.reference}.", "quiet"
     )
@@ -128,11 +136,17 @@ def _problem_rows(solution: Solution) -> list[tuple[str, str]]:
     problem, record = solution.problem, solution.record
     return [
         ("domain", describe_domain(problem.domain)),
+        *((f"input {n}", _input(f)) for n, f in problem.inputs.items()),
         ("parameters", _text(record.problem.get("parameters", {})) or "none"),
         *((f"condition {n}", f"on {c.on.label}") for n, c in problem.conditions.items()),
         ("reference", record.reference or "none"),
         ("target", f"relative L2 error {problem.target:.0e}"),
     ]
+
+
+def _input(function: InputFunction) -> str:
+    names = ", ".join(function.coordinates)
+    return f"function of {names}, {type(function.space).__name__}, {len(function.x)} sensors"
 
 
 def _setting_rows(record: Record) -> list[tuple[str, str]]:

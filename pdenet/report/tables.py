@@ -16,6 +16,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from pdenet.functions import InputFunction
 from pdenet.geometry import Domain
 from pdenet.problem import Problem
 from pdenet.record import Record
@@ -50,6 +51,7 @@ def problem_panel(problem: Problem) -> Panel:
         ("fields", ", ".join(_shaped(n, s) for n, s in problem.shapes.items())),
         ("conditions", "\n".join(f"{n} on {c.on.label}" for n, c in problem.conditions.items())),
         ("unknowns", ", ".join(problem.unknowns)),
+        ("inputs", ", ".join(map(_called, problem.inputs, problem.inputs.values()))),
         ("parameters", ", ".join(f"{n} = {_short(v)}" for n, v in problem.parameters.items())),
         ("reference", getattr(problem.reference, "kind", "none: the error cannot be measured")),
         ("target", f"relative L2 error {problem.target:.0e}"),
@@ -92,10 +94,7 @@ def summary_rows(record: Record) -> list[tuple[str, str]]:
     Returns:
         One pair a row.
     """
-    rows = [
-        (f"error of {name}", f"{_digits(e['relative_l2'])} L2, {_digits(e['relative_max'])} max")
-        for name, e in (record.errors or {}).items()
-    ]
+    rows = [(f"error of {name}", _error(e)) for name, e in (record.errors or {}).items()]
     if record.errors is None:
         rows.append(("error", "not measured: there is no reference"))
     rows += [(f"found {name}", f"{value:.6g}") for name, value in record.unknowns.items()]
@@ -189,6 +188,17 @@ def _two_columns() -> Table:
 
 def _shaped(name: str, shape: tuple[int, ...]) -> str:
     return f"{name} ({' x '.join(map(str, shape))})" if shape else name
+
+
+def _called(name: str, function: InputFunction) -> str:
+    return f"{name}({', '.join(function.coordinates)})"
+
+
+def _error(found: Mapping[str, float]) -> str:
+    """Errors of one field; of an operator, with their spread over functions."""
+    text = f"{_digits(found['relative_l2'])} L2, {_digits(found['relative_max'])} max"
+    more = [f"{n} {_digits(v)}" for n, v in found.items() if not n.startswith("relative_")]
+    return text + (f"; L2 over unseen functions: {', '.join(more)}" if more else "")
 
 
 def _digits(value: float | None) -> str:

@@ -121,6 +121,7 @@ class OperatorSolver(Solver):
             )
         super().__init__(residuals, seed=seed, **training)
         self.mode, self.plan, self.ensemble = mode, plan, ensemble
+        residuals.training_functions = ensemble
         self._told: Progress = unheard
         self._tables: Mapping[str, Tensor] | None = None
         self._ready = False

@@ -79,6 +79,8 @@ class OperatorDrawing(Drawing):
         if not self._seen or next(iter(self._seen.values())).device != like.device:
             self._seen = self.ensemble.tensors(like)
         self.batch = {SENSORS: {name: values[index] for name, values in self._seen.items()}}
+        if self.whole:  # optimizers that take J ask for it at these pairs
+            self.residuals.pair_with(self.ensemble, index)
         for name, condition in self.residuals.conditions.items():
             if isinstance(condition, OperatorData):
                 self._compare(name, condition, index, step)
@@ -129,8 +131,7 @@ class OperatorDrawing(Drawing):
         own = data.own
         x = data.on.quadrature(1).x[columns] if own is None else own[index][:, columns]
         if name not in self._factors:
-            sizes = [data.tables[f].square().mean().sqrt() for f in data.fields]
-            self._factors[name] = torch.stack([1 / s if s > 0 else s + 1 for s in sizes])
+            self._factors[name] = data.factors()
         self.batch[name] = {
             "x": x.to(like),
             "values": values.transpose(0, 1).to(like),
