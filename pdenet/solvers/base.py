@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
-from torch import Tensor
+from torch import Tensor, nn
 
 from pdenet.balancing import Balance, Static
 from pdenet.geometry import Points
+from pdenet.networks.initializers import Glorot, Initializer, rebuilt
 from pdenet.optim import (
     OPTIMIZERS,
     Linearization,
@@ -32,6 +34,7 @@ from pdenet.solvers.distributed import distributed, mean_over_ranks, rank_and_wo
 from pdenet.solvers.drawing import Drawing
 from pdenet.solvers.linearized import linearize
 from pdenet.solvers.progress import Progress, StepCounter
+from pdenet.solvers.start import INITIALIZERS
 from pdenet.tangent import Tangent
 
 BLOCK_SECONDS = 0.2  # a block of steps lasts no longer, so that callbacks and Ctrl-C stay prompt
@@ -100,10 +103,42 @@ class Solver(pl.LightningModule, ABC):
         self._last_loss = torch.tensor(torch.nan)
         self._tangent: tuple[int, Tangent] | None = None
         self._optimizer_list: list[LightningOptimizer] = []
+        self.initializer: Initializer = Glorot()
+        self._build: Callable[[Initializer], nn.Module] | None = None
 
     @abstractmethod
     def objective(self, rows: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> Tensor:
         """The loss, from rows of residuals and the balance's weights; a scalar."""
+
+    def starts_from(
+        self, initializer: Initializer, build: Callable[[Initializer], nn.Module]
+    ) -> None:
+        """Says where the network came from, and how one from another start is built.
+
+        Args:
+            initializer: Where it came from.
+            build: Builds the whole network, hard conditions included, from an initializer.
+        """
+        self.initializer, self._build = initializer, build
+
+    def restart(self, initializer: Initializer) -> None:
+        """Puts a network from another start in place of this one, before optimizers are built.
+
+        Args:
+            initializer: Structure and draw.
+
+        Raises:
+            ValueError: This solver has no network that could be built anew, or the initializer does
+                not suit it.
+        """
+        if self._build is None:
+            raise ValueError(
+                f"{type(self).__name__} builds its network by itself and takes no initializer."
+            )
+        self.residuals.model = self._build(initializer).to(self.device)
+        self.initializer = initializer
+        self._compiled, self._tangent = None, None
+        self.balance.attach(self.residuals)
 
     @property
     def problem(self) -> Problem:
@@ -141,6 +176,13 @@ class Solver(pl.LightningModule, ABC):
         return self.residuals.model(x)
 
     # -- Lightning hooks ---------------------------------------------------------------------
+
+    def setup(self, stage: str) -> None:
+        """Lets the initializer fit what needs the problem, before a run that starts afresh."""
+        fresh = self.progress.step == 0 and self.trainer.ckpt_path is None
+        if stage == "fit" and fresh and self.initializer.fits:
+            # A copy: what a sampler with a state draws here must not change what it draws later.
+            self.initializer.fit(self.residuals, copy.deepcopy(self.sampler).draw(0))
 
     def train_dataloader(self) -> StepCounter:
         """A counter of steps; see :class:`StepCounter`."""
@@ -186,6 +228,7 @@ class Solver(pl.LightningModule, ABC):
             "seed": self.seed,
             "progress": dict(vars(self.progress)),
             "weights": self._weights,
+            "initializer": self.initializer.describe(),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -202,6 +245,9 @@ class Solver(pl.LightningModule, ABC):
                 f"The checkpoint belongs to (problem, parameters, seed) = {theirs}, but this run "
                 f"solves {mine}; resume with the same problem, parameters and seed."
             )
+        if saved["initializer"] != self.initializer.describe():
+            # Its structure is that of the parameters that are loaded next.
+            self.restart(rebuilt(saved["initializer"], INITIALIZERS))
         self.progress = Progress(**{**saved["progress"], "stopped_by": None, "stop_reason": ""})
         self._resumed = True
         weights = saved["weights"]

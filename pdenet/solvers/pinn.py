@@ -8,12 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pdenet.networks import MLP, Factory, build_network
+from pdenet.networks import MLP, Factory
+from pdenet.networks.initializers import Glorot, Initializer
 from pdenet.problem import Problem
 from pdenet.residuals import Residuals
 from pdenet.solvers.base import Solver
 from pdenet.solvers.hard import plan_hard_conditions
-from pdenet.solvers.scales import output_scales
+from pdenet.solvers.start import started_network
 
 
 class PINN(Solver):
@@ -23,6 +24,7 @@ class PINN(Solver):
         problem: What to solve.
         network: A factory ``(inputs, outputs) -> nn.Module``, which gets scaled inputs, periodic
             embeddings and hard conditions put around it; or a module, taken as it is.
+        initializer: Where training starts from; None is what networks draw by themselves.
         separate: Whether each field has a network of its own.
         hard: Whether conditions may be imposed exactly; False trains them all.
         seed: Seed of the network's start and of the points.
@@ -47,6 +49,7 @@ class PINN(Solver):
         problem: Problem,
         network: nn.Module | Factory = MLP,
         *,
+        initializer: Initializer | None = None,
         separate: bool = False,
         hard: bool = True,
         seed: int = 0,
@@ -56,23 +59,18 @@ class PINN(Solver):
         owned = isinstance(network, nn.Module)
         plan = plan_hard_conditions(problem, embedding=not owned) if hard else None
         imposed = () if plan is None else plan.imposed
-        # A user's own module returns fields as they are.
-        scales, means = ({}, {}) if owned else output_scales(problem, imposed)
-        core = build_network(
-            network,
-            coordinates=problem.coordinates,
-            fields=problem.shapes,
-            bounds=problem.domain.bounds,
-            periodic=None if plan is None else plan.periodic,
-            separate=separate,
-            scale=scales,
-            mean=means,
-            seed=None if owned else seed,
-            dtype=dtype,
-        )
-        model = core if plan is None else plan.wrap(core)
-        super().__init__(Residuals(problem, model, imposed), seed=seed, **training)
+
+        def build(start: Initializer) -> nn.Module:
+            core = started_network(
+                problem, network, start, plan=plan, separate=separate, seed=seed, dtype=dtype
+            )
+            return core if plan is None else plan.wrap(core)
+
+        initializer = Glorot() if initializer is None else initializer
+        residuals = Residuals(problem, build(initializer), imposed)
+        super().__init__(residuals, seed=seed, **training)
         self.plan = plan
+        self.starts_from(initializer, build)
 
     def objective(self, rows: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> Tensor:
         """Half the weighted sum of mean squares."""

@@ -38,11 +38,19 @@ class Initializer(ABC):
     own: ClassVar[bool] = False
     """Whether a network that was just built needs no other draw."""
 
+    fits: ClassVar[bool] = False
+    """Whether :meth:`fit` does anything."""
+
     output_scale: float | None = None
 
     def __post_init__(self) -> None:
         if self.output_scale is not None:
             check_scale(self.output_scale)
+
+    @property
+    def rebuilds(self) -> bool:
+        """Whether the structure is another one than that of the factory."""
+        return self.output_scale is not None
 
     def structure(self, factory: Factory, region: Tensor | None = None) -> Factory:
         """The factory of the network whose weights are drawn; the same at every start.

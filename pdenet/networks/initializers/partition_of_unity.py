@@ -84,6 +84,11 @@ class PartitionOfUnity(Initializer):
         if self.outer is not None:
             check_ranges(self.outer, "outer")
 
+    @property
+    def rebuilds(self) -> bool:
+        """Yes."""
+        return True
+
     def arrange(self, factory: Factory, region: Tensor | None) -> Factory:
         """The factory of networks of patches."""
         return PatchedFactory(
