@@ -1,10 +1,11 @@
 """Least squares of the last layer: networks are linear in it, and so are linear problems."""
 
 from pdenet.linear_fit.continuity import Continuity, continuity, orders
-from pdenet.linear_fit.dense import CUT, MAX_BYTES, DenseSolution, TallFactor
+from pdenet.linear_fit.dense import CUT, MAX_BYTES, DenseSolution, TallFactor, most_columns
 from pdenet.linear_fit.last_layer import coefficients, last_layer, only_trained
-from pdenet.linear_fit.newton import FitReport, LastLayerFit, fit_last_layer, flattened, set_flat
-from pdenet.linear_fit.rows import ScaledRows, Sources
+from pdenet.linear_fit.newton import FitReport, LastLayerFit, fit_last_layer
+from pdenet.linear_fit.projection import take_over
+from pdenet.linear_fit.rows import ScaledRows, Sources, flattened, set_flat
 from pdenet.linear_fit.superposition import is_linear
 
 __all__ = [
@@ -23,7 +24,9 @@ __all__ = [
     "flattened",
     "is_linear",
     "last_layer",
+    "most_columns",
     "only_trained",
     "orders",
     "set_flat",
+    "take_over",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +45,11 @@ class DenseSolution:
     least: float
 
 
+def most_columns(max_bytes: int) -> int:
+    """Coefficients whose triangle fits in memory."""
+    return max(0, math.isqrt(max_bytes // (8 * COPIES)) - 1)
+
+
 class TallFactor:
     """The triangle of A's QR factors, all that a least-squares problem needs of its rows.
 
@@ -68,7 +74,7 @@ class TallFactor:
     def __init__(self, columns: int, max_bytes: int = MAX_BYTES) -> None:
         self.columns = columns
         width = 8 * (columns + 1)
-        if COPIES * width * (columns + 1) > max_bytes:
+        if columns > most_columns(max_bytes):
             raise ValueError(
                 f"Least squares for {columns:,} coefficients takes "
                 f"{COPIES * width * (columns + 1):,} bytes, more than max_bytes={max_bytes:,}; "
@@ -127,8 +133,10 @@ class TallFactor:
 
 def _solve_triangle(triangle: Array, cut: float, slack: float, enough: float) -> DenseSolution:
     """``min |R x - c|`` for the triangle ``(R, c)``."""
+    columns = triangle.shape[1] - 1
+    if len(triangle) < columns:  # fewer rows than columns: the others are zero
+        triangle = np.pad(triangle, ((0, columns - len(triangle)), (0, 0)))
     a, b = triangle[:, :-1], triangle[:, -1:]
-    columns = a.shape[1]
     factor, order, reflections, _, info = GEQP3(a)
     assert info == 0, info
     rotated, _, info = ORMQR("L", "T", factor, reflections, b, LANES * columns)

@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
 
 from pdenet.geometry import Points
 from pdenet.linear_fit.dense import CUT, MAX_BYTES, DenseSolution, TallFactor
 from pdenet.linear_fit.last_layer import coefficients
-from pdenet.linear_fit.rows import ScaledRows, Sources
+from pdenet.linear_fit.rows import ScaledRows, Sources, flattened, set_flat
 from pdenet.residuals import Residuals
 
 HALVINGS = 20
 MOST_STEPS = 50
 FORCING = 1e-2  # of the first step, where rows are not affine in the coefficients
 CLOSE = 0.02  # to the least residual of the linear model: another step has nothing to gain
+SMALL = 1e-9  # of the residual at the start
 ROUND_OFF = 1e-12
 
 
@@ -114,7 +114,7 @@ class LastLayerFit:
         if math.isnan(self.first):
             self.first = before
         length, after = self._search(solution, before)
-        self._judge(length, after, solution.least)
+        self._judge(length, before, after, solution.least)
         # Exact steps far from the solution are wasted, and their coefficients large.
         self._forcing = min(self._forcing, 0.9 * (after / before) ** 2) if before else 0.0
         return FitReport(
@@ -150,11 +150,13 @@ class LastLayerFit:
         set_flat(self.parameters, start)
         return 0.0, before
 
-    def _judge(self, length: float, after: float, least: float) -> None:
+    def _judge(self, length: float, before: float, after: float, least: float) -> None:
+        floor = (1 + CLOSE) * least + ROUND_OFF * self.first
         if length == 0.0:
-            self.converged = after <= 1e-8 * self.first or least >= 0.9 * after
+            self.converged = after <= 1e-6 * self.first or least >= 0.9 * after
             self.done = "no step along the Gauss-Newton direction lowers the residual"
-        elif after <= (1 + CLOSE) * least + ROUND_OFF * self.first:
+        elif after <= floor and (self._linear or after <= SMALL * self.first or before <= floor):
+            # Where the residual stays large, another linear model may promise more than this one.
             self.converged = True
             self.done = "the residual is the least that its linear model promises"
         elif self._linear and after <= 2 * least:
@@ -181,16 +183,3 @@ def fit_last_layer(
     while not fit.done and len(reports) < most:
         reports.append(fit.step())
     return reports
-
-
-def flattened(parameters: list[nn.Parameter]) -> Tensor:
-    """Parameters as one vector on the CPU."""
-    return torch.cat([p.detach().flatten() for p in parameters]).cpu()
-
-
-@torch.no_grad()
-def set_flat(parameters: list[nn.Parameter], flat: Tensor) -> None:
-    """Takes parameters from one vector."""
-    pieces = flat.split([p.numel() for p in parameters])
-    for p, piece in zip(parameters, pieces, strict=True):
-        p.copy_(piece.view_as(p))

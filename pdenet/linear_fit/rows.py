@@ -80,10 +80,16 @@ class ScaledRows:
         assert self.scales is not None, "make the rows once, so that they have scales"
         return float((torch.cat(list(self._values())) * self.scales).norm())
 
+    def root_mean_square(self) -> float:
+        """The same a row."""
+        assert self.scales is not None
+        return self.norm() / math.sqrt(len(self.scales))
+
     def measure(self) -> float:
-        """Root mean square of the scaled values; makes the rows for their scales' sake."""
-        squares = [(float(right.square().sum()), len(right)) for _, right in self.blocks()]
-        return math.sqrt(sum(s for s, _ in squares) / sum(n for _, n in squares))
+        """The same; makes the rows first, for their scales' sake."""
+        for _ in self.blocks():
+            pass
+        return self.root_mean_square()
 
     def _values(self) -> Iterator[Tensor]:
         """Unscaled values of every source, by forward sweeps alone."""
@@ -121,3 +127,16 @@ def _values(source: RowSource, name: str, points: Points, size: int) -> Tensor:
         return (scale * torch.stack(parts).sum(0)).flatten()
     rows = torch.cat(parts)
     return (scale * rows.reshape(len(rows), -1)).flatten()
+
+
+def flattened(parameters: Sequence[nn.Parameter]) -> Tensor:
+    """Parameters as one vector on the CPU."""
+    return torch.cat([p.detach().flatten() for p in parameters]).cpu()
+
+
+@torch.no_grad()
+def set_flat(parameters: Sequence[nn.Parameter], flat: Tensor) -> None:
+    """Takes parameters from one vector."""
+    pieces = flat.split([p.numel() for p in parameters])
+    for p, piece in zip(parameters, pieces, strict=True):
+        p.copy_(piece.view_as(p))

@@ -1,0 +1,113 @@
+"""What `auto` stands for with the least-squares solver, and whether that solver suits a problem."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from pdenet.linear_fit import is_linear
+from pdenet.problem import Problem
+from pdenet.solvers.feature_trials import best_of, default_features, points_for
+from pdenet.solvers.least_squares import LeastSquares
+
+Choice = tuple[str, dict[str, Any], str]
+"""Name of a part, its arguments, and why."""
+
+MOST_DIMENSIONS = {True: 3, False: 2}  # of linear problems, and of others
+MOST_COLUMNS = 800  # of the first trial, so that it takes no more than a second
+TRIAL_SECONDS = 0.5  # by counting operations, so that every machine chooses the same
+LOST = {True: 0.5, False: 1e-3}  # of the residual; it may still fall, but nothing says so
+PROMISING = 1e-6  # a residual that has fallen so far needs no further gain
+
+_TRIED: weakref.WeakKeyDictionary[Problem, str] = weakref.WeakKeyDictionary()
+
+
+def why_features(problem: Problem) -> str:
+    """Why random features and least squares suit a problem: a trial goes well.
+
+    Args:
+        problem: The problem.
+
+    Returns:
+        The reason in words; empty where they do not suit it.
+    """
+    if problem not in _TRIED:
+        _TRIED[problem] = _tried(problem)
+    return _TRIED[problem]
+
+
+def _tried(problem: Problem) -> str:
+    d = problem.domain.dimension
+    if problem.inputs or not problem.conditions or d > max(MOST_DIMENSIONS.values()):
+        return ""
+    linear = is_linear(problem)
+    width = default_features(problem)["width"] * problem.outputs
+    if d > MOST_DIMENSIONS[linear] or (not linear and width > MOST_COLUMNS):
+        return ""
+    try:
+        search = LeastSquares(problem, seconds=TRIAL_SECONDS).search
+        ended, _ = search.run()
+    except (ValueError, RuntimeError):  # a trial must not end a run
+        return ""
+    best = best_of(search.results)
+    stuck = ended == "no-progress" and best.residual > PROMISING
+    if stuck or best.residual > LOST[linear]:
+        return ""
+    kind = "linear" if linear else "not linear but smooth"
+    return (
+        f"since the problem is {kind}, and a trial of {best.columns} random features left "
+        f"{best.residual:.0e} of the residual"
+    )
+
+
+def choose_for_features(kind: str, problem: Problem) -> Choice:
+    """The part that suits the least-squares solver.
+
+    Args:
+        kind: network, sampler, optimizer or balance.
+        problem: The problem.
+
+    Returns:
+        Its name, its arguments, and the reason.
+    """
+    return CHOICES[kind](problem)
+
+
+def _network(problem: Problem) -> Choice:
+    arguments = default_features(problem)
+    ranges = zip(problem.coordinates, arguments["scale"], strict=True)
+    reach = ", ".join(f"{value:g} in {name}" for name, value in ranges)
+    return (
+        "random-features",
+        arguments,
+        (
+            f"{arguments['width']} to start with, of frequencies up to {reach} (radians per half "
+            "length), a little beyond those of the data"
+        ),
+    )
+
+
+def _sampler(problem: Problem) -> Choice:
+    numbers = points_for(default_features(problem)["width"], problem.domain.dimension)
+    return (
+        "sobol",
+        {**numbers, "every": None},
+        (f"{numbers['points']} even points to start with, in proportion to the features"),
+    )
+
+
+def _optimizer(problem: Problem) -> Choice:
+    return "none", {}, "since the last layer is solved for"
+
+
+def _balance(problem: Problem) -> Choice:
+    return "static", {}, "since rows are scaled to count alike"
+
+
+CHOICES: dict[str, Callable[[Problem], Choice]] = {
+    "network": _network,
+    "sampler": _sampler,
+    "optimizer": _optimizer,
+    "balance": _balance,
+}

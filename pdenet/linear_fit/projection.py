@@ -1,0 +1,67 @@
+"""Takes over another network's values, by least squares of the last layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from pdenet.geometry import Points
+from pdenet.linear_fit.dense import TallFactor
+from pdenet.linear_fit.last_layer import last_layer
+from pdenet.linear_fit.rows import ScaledRows, set_flat
+from pdenet.residuals import Batch
+
+
+class Values(nn.Module):
+    """Differences of a network's values from given ones; a source of rows.
+
+    Args:
+        model: Maps (n, coordinates) to (n, outputs).
+        wanted: Gives the values at points, shape (n, outputs).
+    """
+
+    def __init__(self, model: nn.Module, wanted: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.model, self.wanted = model, wanted
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """One condition."""
+        return ("values",)
+
+    def batch(self, name: str, points: Points) -> Batch:
+        """Points, and the wanted values there."""
+        x = points.x.to(next(self.model.parameters()))
+        with torch.no_grad():
+            return {"x": x, "wanted": self.wanted(x)}
+
+    def rows(self, name: str, batch: Batch) -> Tensor:
+        """Differences, shape (n, outputs)."""
+        return self.model(batch["x"]) - batch["wanted"]
+
+    def scale(self, name: str, points: Points) -> Tensor:
+        """Factor that makes squared rows add up to their mean; scalar."""
+        return next(self.model.parameters()).new_tensor(len(points) ** -0.5)
+
+    def is_sum(self, name: str) -> bool:
+        """No: each point has rows of its own."""
+        return False
+
+
+def take_over(model: nn.Module, wanted: Callable[[Tensor], Tensor], points: Points) -> None:
+    """Fits a network's last layer to given values.
+
+    Args:
+        model: Its last layer is changed in place.
+        wanted: Gives the values at points (n, d), shape (n, outputs).
+        points: Where they are compared.
+    """
+    parameters = last_layer(model, points.x[:5].to(next(model.parameters())))
+    set_flat(parameters, torch.zeros(sum(p.numel() for p in parameters)))
+    rows = ScaledRows([(Values(model, wanted), {"values": points})], parameters, scaled=False)
+    factor = TallFactor(rows.columns)
+    for block, values in rows.blocks():
+        factor.add(block, -values)
+    set_flat(parameters, factor.solve(cut=1e-12).x)

@@ -1,0 +1,241 @@
+"""Fits networks of random features one after the other, and keeps the best."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import nn
+
+from pdenet.geometry import Points
+from pdenet.linear_fit import CUT, MAX_BYTES, is_linear, most_columns
+from pdenet.networks import Factory, build_network
+from pdenet.problem import Problem
+from pdenet.record import StoppedBy
+from pdenet.residuals import Residuals
+from pdenet.sampling import Sampler
+from pdenet.solvers.drawing import Drawing
+from pdenet.solvers.feature_trials import Result, Trial, best_of, next_trial, resized, width_of
+from pdenet.solvers.hard.plan import HardPlan
+from pdenet.solvers.network_fit import NetworkFit
+from pdenet.solvers.scales import output_scales
+
+Ending = tuple[StoppedBy, str]
+
+
+class FeatureSearch:
+    """One network after the other, each fitted from where the best one stands.
+
+    Args:
+        problem: What to solve.
+        network: A factory of random features, whose size is searched; or any other factory or
+            module, which is fitted as it is.
+        sampler: Where the points come from; their number grows with that of the features.
+        plan: Conditions that the network's form satisfies, or None.
+        separate: Whether each field has features of its own.
+        weights: Factor of each condition's squares; 1 where absent.
+        refine: Whether further networks are tried.
+        seconds: Training seconds to plan for.
+        seed: Seed of features and points.
+        scaled: Whether rows are scaled.
+        cut: Relative cut of the pivots.
+        max_bytes: Bound on the memory of a least-squares problem.
+
+    Attributes:
+        residuals: Problem, and the best network so far.
+        results: What finished networks came to.
+        linear: Whether the problem is linear.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        network: nn.Module | Factory,
+        sampler: Sampler,
+        *,
+        plan: HardPlan | None = None,
+        separate: bool = False,
+        weights: Mapping[str, float] | None = None,
+        refine: bool = True,
+        seconds: float = 60.0,
+        seed: int = 0,
+        scaled: bool = True,
+        cut: float = CUT,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        self.problem, self.sampler, self.plan = problem, sampler, plan
+        self.seed, self.separate, self.seconds = seed, separate, seconds
+        self.most_columns = most_columns(max_bytes)
+        self._network, self._width = network, width_of(network)
+        self.refine = refine and self._width is not None
+        self._numbers = sampler.points, sampler.boundary_points
+        self._arguments = {
+            "weights": dict(weights or {}), "scaled": scaled, "cut": cut, "max_bytes": max_bytes,
+        }  # fmt: skip
+        self.linear = is_linear(problem)
+        self.results: list[Result] = []
+        self.trial = self.shown = Trial(self._width or 0)
+        self.residuals = self._built(self.trial)
+        self.drawing = self._drawn(self.trial, self.residuals)
+        self._least = math.inf
+        self._work: NetworkFit | None = None
+
+    @property
+    def points(self) -> dict[str, Points]:
+        """The points of the last fit."""
+        return self.drawing.points
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self.residuals.model.parameters()).device
+
+    def step(self) -> Ending | None:
+        """One solve.
+
+        Returns:
+            Why there is nothing more to do; None where there is.
+
+        Raises:
+            ValueError: A number is not finite.
+        """
+        if self._work is None:
+            self._work = self._begin()
+        work = self._work
+        work.step()
+        if not math.isfinite(work.fresh):
+            raise ValueError("A residual at fresh points is not finite.")
+        if work.fresh < self._least or work.residuals is self.residuals:
+            self._least, self.shown = work.fresh, self.trial
+            self.residuals = self.drawing.residuals = work.residuals
+        if not work.reason:
+            return None
+        self.results.append(_result(self.trial, work))
+        self._work = None
+        return self._turn(work)
+
+    def run(self) -> Ending:
+        """Steps to the end.
+
+        Returns:
+            The end.
+        """
+        while (ending := self.step()) is None:
+            pass
+        return ending
+
+    def state(self) -> dict[str, Any]:
+        """What was tried, and which network is the best; plain data."""
+        return {
+            "trial": asdict(self.trial),
+            "shown": asdict(self.shown),
+            "least": self._least,
+            "results": [result.plain() for result in self.results],
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Takes back what :meth:`state` gave; the network has the right size then, not its weights.
+
+        A fit that was not done begins anew from the coefficients that it had.
+
+        Args:
+            state: What :meth:`state` gave.
+        """
+        shown, device = Trial(**state["shown"]), self.device
+        if shown != self.shown:
+            self.residuals = self._built(shown).to(device)
+        self.trial, self.shown = Trial(**state["trial"]), shown
+        self._least, self._work = state["least"], None
+        self.results = [Result.from_plain(result) for result in state["results"]]
+        self.drawing = self._drawn(shown, self.residuals)
+
+    def _begin(self) -> NetworkFit:
+        again = self.trial == self.shown
+        residuals = self.residuals if again else self._built(self.trial).to(self.device)
+        if not again:
+            self.drawing = self._drawn(self.trial, residuals)
+        fresh = again and math.isinf(self._least)
+        return NetworkFit(
+            residuals,
+            self.points,
+            start=None if fresh else self.residuals,
+            linear=self.linear,
+            **self._arguments,
+        )
+
+    def _turn(self, work: NetworkFit) -> Ending | None:
+        if not self.refine:
+            return "converged" if work.converged else "no-progress", work.reason
+        dimension = self.problem.domain.dimension
+        turn = next_trial(self.results, dimension, self.linear, self.seconds, self.most_columns)
+        if not isinstance(turn, Trial):
+            return turn
+        self.trial = turn
+        return None
+
+    def _drawn(self, trial: Trial, residuals: Residuals) -> Drawing:
+        """Points in proportion to the features; on boundaries as their dimension asks."""
+        ratio = trial.width / self._width if self._width else 1.0
+        d = self.problem.domain.dimension
+        inside, edge = self._numbers
+        self.sampler.points = round(inside * ratio)
+        self.sampler.boundary_points = round(edge * ratio ** ((d - 1) / d))
+        self.sampler.bind({n: c.on for n, c in residuals.conditions.items()}, self.seed)
+        drawing = Drawing(residuals, self.sampler)
+        drawing.at(0)
+        return drawing
+
+    def _built(self, trial: Trial) -> Residuals:
+        """Problem and network of a trial."""
+        problem, network, plan = self.problem, self._network, self.plan
+        owned = isinstance(network, nn.Module)
+        imposed = () if plan is None else plan.imposed
+        scales, means = ({}, {}) if owned else output_scales(problem, imposed)
+        core = build_network(
+            network if self._width is None else resized(network, trial),
+            coordinates=problem.coordinates,
+            fields=problem.shapes,
+            bounds=problem.domain.bounds,
+            periodic=None if plan is None else plan.periodic,
+            separate=self.separate,
+            scale=scales,
+            mean=means,
+            seed=None if owned else self.seed,
+            dtype=torch.float64,
+        )
+        return Residuals(problem, core if plan is None else plan.wrap(core), imposed)
+
+
+def _result(trial: Trial, work: NetworkFit) -> Result:
+    report = work.report
+    assert report is not None
+    return Result(
+        trial=trial,
+        columns=report.columns,
+        rank=report.rank,
+        numerical_rank=report.numerical_rank,
+        rows=report.rows,
+        condition=report.condition,
+        residual=work.fresh,
+        steps=work.steps,
+        reason=work.reason,
+        converged=work.converged,
+    )
+
+
+def summary(search: FeatureSearch) -> dict[str, Any]:
+    """Size, rank and condition of the best least-squares problem, as plain data.
+
+    Args:
+        search: The search.
+
+    Returns:
+        Empty where no fit is done.
+    """
+    if not search.results:
+        return {}
+    best = best_of(search.results).plain()
+    return {**best, "linear": search.linear, "tried": len(search.results)}

@@ -1,0 +1,211 @@
+"""How many random features, and of what range: what is tried in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any
+
+from pdenet.frequencies import frequencies
+from pdenet.networks import Factory, PatchedFactory, RandomFeatures
+from pdenet.problem import Problem
+from pdenet.record import StoppedBy
+
+FIRST_WIDTH = {1: 60, 2: 200, 3: 500}
+MORE_WIDTH = 1000  # in more than three dimensions
+POINTS_EACH = 3  # points a feature: fewer fit the points, more cost time
+BOUNDARY_EACH = 8
+SMOOTH = 1.5  # radians per half length; what varies less, such as a decay, needs as many
+REACH = 1.3  # of the data's frequency: the typical one is not the highest
+
+SATURATED = 0.9  # of the coefficients; features of a wider range still have something to add
+LEAST_STRETCH = 1.4
+SOLVED = 1e-12  # of the residual at the start; below it round-off is fitted
+QUADRUPLE, WORTHWHILE = 4, 0.5  # so many times the coefficients should halve the residual
+OPERATIONS_A_SECOND = 1e10  # of one core of today; too low a guess costs features, not time limits
+NEWTON_STEPS = 4
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One size of the network.
+
+    Args:
+        width: Features.
+        stretch: What the range that was started from is multiplied by.
+    """
+
+    width: int
+    stretch: float = 1.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a trial came to.
+
+    Args:
+        trial: The trial.
+        columns: Coefficients.
+        rank: Columns that were used.
+        numerical_rank: Columns above the cut.
+        rows: Rows of the least-squares problem.
+        condition: Estimated condition number of what was used.
+        residual: Root mean square of the scaled residual at fresh points, over its start value.
+        steps: Gauss-Newton steps.
+        reason: Why it ended.
+        converged: Whether that was a minimum.
+    """
+
+    trial: Trial
+    columns: int
+    rank: int
+    numerical_rank: int
+    rows: int
+    condition: float
+    residual: float
+    steps: int
+    reason: str
+    converged: bool
+
+    def plain(self) -> dict[str, Any]:
+        """The same as plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_plain(cls, data: Mapping[str, Any]) -> Result:
+        """What :meth:`plain` gave."""
+        return cls(**{**data, "trial": Trial(**data["trial"])})
+
+
+def best_of(results: Sequence[Result]) -> Result:
+    """The result of the least residual."""
+    return min(results, key=lambda result: result.residual)
+
+
+def next_trial(
+    results: Sequence[Result], dimension: int, linear: bool, seconds: float, most_columns: int
+) -> Trial | tuple[StoppedBy, str]:
+    """What to try after so many results, or why to stop.
+
+    Features of a wider range where those there were span less than they count; else twice as many.
+
+    Args:
+        results: Those so far, in turn.
+        dimension: Of the domain.
+        linear: Whether the problem is linear.
+        seconds: Training seconds allowed.
+        most_columns: Coefficients that fit in memory.
+
+    Returns:
+        The trial; or the kind of the end, and its reason in words.
+    """
+    best = best_of(results)
+    if best.residual <= SOLVED:
+        return "converged", f"the residual fell to {best.residual:.0e} of its start: round-off"
+    most = max(result.columns for result in results)
+    small = [result for result in results if QUADRUPLE * result.columns <= most]
+    if small and best.residual > WORTHWHILE * best_of(small).residual:
+        return "no-progress", (
+            f"{best.columns} coefficients leave {best.residual:.0e} of the residual, and neither "
+            "more features nor a wider range lower it much further"
+        )
+    tried = {result.trial for result in results}
+    for trial in _candidates(best, dimension):
+        if trial not in tried:
+            return _affordable(trial, results, linear, seconds, most_columns)
+    return "no-progress", (
+        f"twice as many features and a wider range did not lower the residual of "
+        f"{best.columns} coefficients"
+    )
+
+
+def _candidates(best: Result, dimension: int) -> list[Trial]:
+    share = best.numerical_rank / best.columns
+    doubled = replace(best.trial, width=2 * best.trial.width)
+    if share >= SATURATED:
+        return [doubled]
+    # The span of waves grows like the volume of the box that their frequencies fill.
+    factor = min(2.0, max(LEAST_STRETCH, (0.97 / share) ** (1 / dimension)))
+    return [replace(best.trial, stretch=round(best.trial.stretch * factor, 3)), doubled]
+
+
+def _affordable(
+    trial: Trial, results: Sequence[Result], linear: bool, seconds: float, most_columns: int
+) -> Trial | tuple[StoppedBy, str]:
+    last = results[-1]
+    columns = last.columns * trial.width // last.trial.width
+    if columns > most_columns:
+        return "no-progress", f"{columns} coefficients would not fit in memory"
+    rows = last.rows * trial.width // last.trial.width
+    spent = sum(result.steps * _operations(result.rows, result.columns) for result in results)
+    steps = 1 if linear else NEWTON_STEPS
+    needed = spent + steps * _operations(rows, columns)
+    if needed > seconds * OPERATIONS_A_SECOND:
+        return "max-seconds", (
+            f"{columns} coefficients, the next trial, would take about "
+            f"{steps * _operations(rows, columns) / OPERATIONS_A_SECOND:.0f} s more than are left "
+            f"of {seconds:g}"
+        )
+    return trial
+
+
+def _operations(rows: int, columns: int) -> float:
+    """Floating-point operations of one solve: QR of the rows, pivoted QR of the triangle."""
+    return 2.0 * rows * columns**2 + 4.0 * columns**3
+
+
+def default_features(problem: Problem) -> dict[str, Any]:
+    """Width and ranges to start from.
+
+    Args:
+        problem: The problem.
+
+    Returns:
+        Keywords of :class:`RandomFeatures`; the ranges reach a little beyond the frequencies of
+        the problem's data.
+    """
+    found = frequencies(problem)
+    ranges = [round(REACH * max(found[name], SMOOTH), 2) for name in problem.coordinates]
+    return {"width": FIRST_WIDTH.get(problem.domain.dimension, MORE_WIDTH), "scale": ranges}
+
+
+def points_for(width: int, dimension: int) -> tuple[int, int]:
+    """Numbers of points that suit so many features.
+
+    Args:
+        width: Features.
+        dimension: Of the domain.
+
+    Returns:
+        Points in the interior, and on each region of lower dimension.
+    """
+    edge = BOUNDARY_EACH * width ** ((dimension - 1) / dimension)
+    return POINTS_EACH * width, max(BOUNDARY_EACH, round(edge))
+
+
+def width_of(factory: Any) -> int | None:
+    """Features of a factory that can be resized; None where it cannot."""
+    inner = factory.factory if isinstance(factory, PatchedFactory) else factory
+    if isinstance(inner, partial) and inner.func is RandomFeatures and "scale" in inner.keywords:
+        return inner.keywords.get("width")
+    return None
+
+
+def resized(factory: Any, trial: Trial) -> Factory:
+    """A factory of random features with another width and range.
+
+    Args:
+        factory: One that :func:`width_of` knows.
+        trial: Width, and what its range is multiplied by.
+
+    Returns:
+        The factory.
+    """
+    if isinstance(factory, PatchedFactory):
+        return replace(factory, factory=resized(factory.factory, trial))
+    scale = factory.keywords["scale"]
+    ranges = [scale] if isinstance(scale, int | float) else list(scale)
+    stretched = [trial.stretch * value for value in ranges]
+    wide = stretched[0] if isinstance(scale, int | float) else stretched
+    return partial(factory, width=trial.width, scale=wide)

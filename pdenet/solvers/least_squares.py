@@ -1,0 +1,244 @@
+"""Random features whose last layer is solved for: linear problems in one step a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from pdenet.balancing import Static
+from pdenet.linear_fit import CUT, MAX_BYTES
+from pdenet.networks import Factory, RandomFeatures
+from pdenet.optim import NonFiniteError, Phase
+from pdenet.problem import Problem
+from pdenet.sampling import SobolSampler
+from pdenet.solvers.base import Solver
+from pdenet.solvers.feature_search import Ending, FeatureSearch, summary
+from pdenet.solvers.feature_trials import default_features, points_for, width_of
+from pdenet.solvers.hard import plan_hard_conditions
+
+SECONDS = 60.0  # what is planned for where nobody says
+PLAIN_WIDTH = 300  # that points are counted by, for networks that are no random features
+
+
+@dataclass(frozen=True, kw_only=True)
+class Solve(Phase):
+    """A solver's own solve, in place of an optimizer's step."""
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        return "least-squares"
+
+    @property
+    def fixed_points(self) -> bool:
+        """Yes: residuals of different steps are compared."""
+        return True
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> Optimizer:
+        """What takes the step, so that the trainer counts it."""
+        return _Step(parameters, {})
+
+
+class _Step(Optimizer):
+    """An optimizer whose step is its closure."""
+
+    def step(self, closure: Any = None) -> Any:
+        return closure()
+
+
+class LeastSquares(Solver):
+    r"""Solves for the last layer of a network whose other layers stay as they were drawn.
+
+    Residual rows of a linear problem are affine in the last layer's coefficients, so that one
+    least-squares problem, of scaled rows in float64, gives the best of them. Rows of others are
+    linearized, by Gauss-Newton steps. One training step is one solve. Conditions are rows like
+    equations; between patches with hard windows, values and derivatives are joined by more rows.
+
+    Random features are refined while that pays and time allows: a wider range where they span less
+    than they count, else twice as many, with more points. What counts is the residual at fresh
+    points, and the best network is kept.
+
+    Args:
+        problem: What to solve.
+        network: A factory; by default random features whose ranges suit the problem's data. Other
+            networks, and modules, are taken as they are, without refinement.
+        separate: Whether each field has features of its own.
+        hard: Whether conditions may be imposed by the network's form; by default all are rows.
+        refine: Whether to try more features, and wider ranges.
+        cut: Pivots below this part of the first count as zero.
+        scaled: Whether rows are scaled by their largest entry.
+        max_bytes: Bound on the memory of the least-squares problem.
+        seconds: Training seconds that refinement plans for, by counting operations.
+        seed: Seed of the features and of the points.
+        dtype: Precision; float64.
+        training: Arguments of :class:`Solver`: sampler, balance.
+
+    Attributes:
+        search: What is tried, and what it came to.
+
+    Raises:
+        ValueError: The precision is not float64, an optimizer is given, the balance is adaptive, or
+            an argument does not fit the problem.
+
+    Reference:
+        Chen, Chi, E, Yang, Bridging traditional and machine learning-based algorithms for solving
+        PDEs: the random feature method, J. Mach. Learn. 1(3), 2022, 268-298.
+
+    Example:
+        >>> from pdenet.problems.poisson_1d import poisson_1d
+        >>> solver = LeastSquares(poisson_1d())
+        >>> solver.search.linear, list(solver.residuals.conditions)
+        (True, ['poisson', 'ends'])
+    """
+
+    _ending: Ending | None = None
+
+    def __init__(
+        self,
+        problem: Problem,
+        network: nn.Module | Factory | None = None,
+        *,
+        separate: bool = False,
+        hard: bool = False,
+        refine: bool = True,
+        cut: float = CUT,
+        scaled: bool = True,
+        max_bytes: int = MAX_BYTES,
+        seconds: float | None = None,
+        seed: int = 0,
+        dtype: torch.dtype = torch.float64,
+        **training: Any,
+    ) -> None:
+        _check(dtype, cut, seconds, training)
+        if network is None:
+            network = partial(RandomFeatures, **default_features(problem))
+        self.plan = None
+        if hard:
+            self.plan = plan_hard_conditions(problem, embedding=not isinstance(network, nn.Module))
+        sampler = training.pop("sampler", None)
+        if sampler is None:
+            inside, edge = points_for(width_of(network) or PLAIN_WIDTH, problem.domain.dimension)
+            sampler = SobolSampler(points=inside, boundary_points=edge, every=None)
+        balance = training.pop("balance", None) or Static()
+        search = FeatureSearch(
+            problem,
+            network,
+            sampler,
+            plan=self.plan,
+            separate=separate,
+            weights=balance.factors,
+            refine=refine,
+            seconds=SECONDS if seconds is None else seconds,
+            seed=seed,
+            scaled=scaled,
+            cut=cut,
+            max_bytes=max_bytes,
+        )
+        super().__init__(
+            search.residuals,
+            seed=seed,
+            **{**training, "optimizer": (Solve(),), "sampler": sampler, "balance": balance},
+        )
+        self.search, self.drawing = search, search.drawing
+
+    def objective(self, rows: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> Tensor:
+        """Half the weighted sum of mean squares."""
+        terms = [0.5 * self.drawing.mean_square(n, r, weights[n]) for n, r in rows.items()]
+        return torch.stack(terms).sum()
+
+    def indicators(self) -> dict[str, Any]:
+        """Size, rank and condition of the best least-squares problem, and what was tried."""
+        found = summary(self.search)
+        return {"least_squares": found} if found else {}
+
+    def remarks(self, indicators: Mapping[str, Any]) -> list[str]:
+        """How large the problem was, and why it ended.
+
+        Args:
+            indicators: What :meth:`indicators` returned.
+
+        Returns:
+            One sentence.
+        """
+        found = indicators.get("least_squares")
+        if found is None:
+            return []
+        return [
+            f"Least squares of {found['rows']} rows for {found['columns']} coefficients, "
+            f"{found['rank']} of which are independent, left {found['residual']:.0e} of the "
+            f"residual at fresh points; {self.progress.stop_reason}."
+        ]
+
+    def _advance(self) -> Tensor:
+        """One solve."""
+        loss = self._optimizer_list[0].step(closure=self._solve)
+        self.progress.step += 1
+        if self._ending is not None:
+            self.stop(*self._ending)
+        return loss
+
+    def _solve(self) -> Tensor:
+        try:
+            self._ending = self.search.step()
+        except ValueError as error:
+            raise NonFiniteError(f"Step {self.progress.step}: {error}") from error
+        self.residuals, self.drawing = self.search.residuals, self.search.drawing
+        rows = self.residuals.in_chunks(self.drawing.points)
+        self._terms = {n: r.square().sum() / len(r) for n, r in rows.items()}
+        weights = self.balance.factors
+        parts = [weights.get(n, 1.0) * term for n, term in self._terms.items()]
+        self._last_loss = torch.stack(parts).sum() / 2
+        return self._last_loss
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """What was tried, and which network the state's tensors are of; plain data."""
+        return self.search.state()
+
+    def set_extra_state(self, state: Mapping[str, Any]) -> None:
+        """Nothing: the size of the network is settled before its tensors are loaded."""
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:
+        """Takes back what ``state_dict`` gave, with a network of the size that it is of.
+
+        Args:
+            state_dict: Its result.
+            strict: Whether all names must match.
+            assign: Whether tensors are taken over instead of copied.
+
+        Returns:
+            Names that do not match.
+        """
+        if "_extra_state" in state_dict:
+            self.search.load_state(state_dict["_extra_state"])
+            self.residuals, self.drawing = self.search.residuals, self.search.drawing
+        return super().load_state_dict(state_dict, strict, assign)
+
+
+def _check(
+    dtype: torch.dtype, cut: float, seconds: float | None, training: Mapping[str, Any]
+) -> None:
+    if dtype != torch.float64:
+        raise ValueError(f"Least squares needs float64, got {dtype}; use --precision 64.")
+    if not 0 <= cut < 1 or (seconds is not None and not seconds > 0):
+        raise ValueError(
+            f"cut={cut} must be at least 0 and below 1, seconds={seconds} positive or None."
+        )
+    if training.get("optimizer"):
+        raise ValueError(
+            "The least-squares solver takes no optimizer: it solves for the last layer. Leave the "
+            "optimizer out."
+        )
+    balance = training.get("balance")
+    if balance is not None and not isinstance(balance, Static):
+        raise ValueError(
+            f"The least-squares solver scales its rows and takes fixed weights besides, not "
+            f"{type(balance).__name__}; use --balance static."
+        )

@@ -1,0 +1,121 @@
+"""One network's fit of its last layer, with fresh points that say how good it is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from pdenet.geometry import Points
+from pdenet.linear_fit import (
+    FitReport,
+    LastLayerFit,
+    ScaledRows,
+    continuity,
+    flattened,
+    set_flat,
+    take_over,
+)
+from pdenet.residuals import Residuals
+
+CHECK_SEED = 4_099  # fresh points, which no sampler draws
+CHECK_SHARE = 6  # one fresh point to so many points of the fit
+FEWEST = 50
+MOST_STEPS = 30  # Gauss-Newton steps
+
+
+class NetworkFit:
+    """Fits a network's last layer step by step, from zero, from its own values or from another's.
+
+    Args:
+        residuals: Problem and network.
+        points: Points of every condition.
+        start: Network whose values are taken over, by least squares; itself to go on from its own
+            coefficients; None starts from zero.
+        linear: Whether the problem is linear.
+        arguments: Those of :class:`LastLayerFit`.
+
+    Attributes:
+        residuals: Problem and network.
+        report: What the last step found; None before the first.
+        steps: Steps taken.
+        fresh: Root mean square of the scaled residual at fresh points, over that of a network whose
+            coefficients are zero.
+    """
+
+    def __init__(
+        self,
+        residuals: Residuals,
+        points: Mapping[str, Points],
+        *,
+        start: Residuals | None = None,
+        linear: bool = False,
+        **arguments: Any,
+    ) -> None:
+        self.residuals = residuals
+        inside = max(len(p) for p in points.values())
+        joints = continuity(residuals.problem, residuals.model, max(1, round(inside**0.5)))
+        weights, scaled = arguments.get("weights"), arguments.get("scaled", True)
+        # Coefficients of a linear problem lose digits on the way from anywhere but zero.
+        self._fit = LastLayerFit(residuals, points, linear=linear, more=joints, **arguments)
+        parameters = self._fit.parameters
+        kept = flattened(parameters)
+        self._check = ScaledRows(
+            [(residuals, _fresh(residuals, points)), *joints], parameters, weights, scaled
+        )
+        set_flat(parameters, _zeros(residuals, kept))
+        self._unit = self._check.measure() or 1.0
+        self.fresh, self.steps = math.nan, 0
+        self.report: FitReport | None = None
+        if start is residuals:
+            set_flat(parameters, kept)
+        elif start is not None and not linear:
+            inside_points = next(p for p in points.values() if len(p) == inside)
+            take_over(residuals.model, start.model, inside_points)
+            for name, constant in start.unknowns.items():
+                with torch.no_grad():
+                    residuals.unknowns[name].copy_(constant)
+
+    @property
+    def reason(self) -> str:
+        """Why no further step is due; empty while one is."""
+        return self._fit.done or (f"{self.steps} steps are taken" if self._late else "")
+
+    @property
+    def converged(self) -> bool:
+        """Whether the end is a minimum."""
+        return self._fit.converged
+
+    def step(self) -> None:
+        """One Gauss-Newton step."""
+        self.report = self._fit.step()
+        self.steps += 1
+        self.fresh = self._check.root_mean_square() / self._unit
+
+    @property
+    def _late(self) -> bool:
+        return self.steps >= MOST_STEPS
+
+
+def _zeros(residuals: Residuals, kept: torch.Tensor) -> torch.Tensor:
+    """Zero for the network; unknown constants, which come last, start where the problem says."""
+    zeros = torch.zeros_like(kept)
+    count = sum(p.numel() for p in residuals.unknowns.parameters())
+    if count:
+        zeros[-count:] = kept[-count:]
+    return zeros
+
+
+def _fresh(residuals: Residuals, points: Mapping[str, Points]) -> dict[str, Points]:
+    """Points that the fit does not see; where a region has no others, its own."""
+    found = {}
+    for name, condition in residuals.conditions.items():
+        if condition.on.dimension == 0:
+            found[name] = points[name]
+            continue
+        n = max(FEWEST, len(points[name]) // CHECK_SHARE)
+        draw = condition.on
+        found[name] = draw.quadrature(n) if condition.integral else draw.sample(n, seed=CHECK_SEED)
+    return found
