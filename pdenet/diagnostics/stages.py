@@ -15,7 +15,7 @@ from pdenet.diagnostics.segments import Array, scatter, straightened
 StageName = Literal["initial plateau", "descent", "plateau"]
 PlateauCause = Literal["converged", "conditioning", "capacity or noise"]
 
-FLAT = 0.1  # fall of log loss per e-fold of the steps: 7 % when they double
+FLAT = 0.2  # fall of log loss per e-fold of the steps: 13 % when they double
 WINDOWS = 100
 ONSET = 0.01  # of all steps: before it time counts evenly, after it by its logarithm
 LEAST_FALL = 0.1  # of log loss, that makes a descent
@@ -31,7 +31,7 @@ class Stage:
     """One stage of training.
 
     Args:
-        name: Descent: the loss falls by 7 % or more when the steps double. Plateau: by less.
+        name: Descent: the loss falls by 13 % or more when the steps double. Plateau: by less.
             Initial plateau: the first one, before the loss has fallen.
         start: First step.
         end: Last step, the first one of the next stage.
@@ -205,6 +205,9 @@ def _merged(falling: list[bool], x: Array, fit: Array) -> list[bool]:
         short = run.stop - run.start < LEAST_WINDOWS or x[run.stop] - x[run.start] < LEAST_TIME
         if not out[run.start] and inner and short:
             out[run] = [True] * (run.stop - run.start)
+    for run in _runs(out):  # those that rises have joined may not fall on the whole
+        if fit[run.start] - fit[run.stop] < FLAT * (x[run.stop] - x[run.start]):
+            out[run] = [False] * (run.stop - run.start)
     return out
 
 

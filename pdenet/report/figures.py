@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from pdenet.record import Record
 from pdenet.report.clouds import cloud_figures
+from pdenet.report.diagnosis import diagnosis_figures
 from pdenet.report.lines import curve_figures, cut_figures, slice_figures
 from pdenet.report.maps import flow_figures, map_figures, planes
 from pdenet.report.operators import (
@@ -36,6 +37,11 @@ CAPTIONS = {
     "cuts": "Cuts through the centre of the domain; the reference is dashed.",
     "scatter": "Network against reference over the whole domain, and the distribution of errors.",
     "training": "Training: loss, terms and error against steps and seconds; shades are phases.",
+    "stages": "Why training took as long as it did: stages of the loss, effective rank, what the "
+    "last layer alone would leave, movement of the weights.",
+    "spectra": "Eigenvalues of the kernel over training.",
+    "regime": "Lazy or rich: how far training moved the kernel.",
+    "weights": "Singular values of the weights over training.",
 }
 
 
@@ -70,6 +76,7 @@ def figures(solution: Solution) -> Iterator[tuple[str, Figure]]:
     else:
         yield from _of_fields(Probe(solution), title)
     yield "training", training_figure(record.curve, title, solution.problem.target)
+    yield from diagnosis_figures(record.diagnostics, title)
 
 
 def _of_operator(solution: Solution, title: str) -> Iterator[tuple[str, Figure]]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from pdenet.functions import InputFunction
 from pdenet.record import Record
+from pdenet.report.explanation import explanation
 from pdenet.report.figures import CAPTIONS
 from pdenet.report.tables import describe_domain, indicator_rows
 from pdenet.solution import Solution
@@ -78,6 +79,7 @@ def page(solution: Solution, images: Mapping[str, bytes]) -> str:
         _section("Errors", _errors(record)),
         _section("Found constants", _constants(solution)),
         _section("Residuals and other indicators", _pairs(indicator_rows(record.indicators))),
+        _section("Why training took as long as it did", _list(explanation(record.diagnostics))),
         *(_figure(stem, data) for stem, data in images.items()),
         _section("What was chosen, and why", _list(record.chosen)),
         _section("Problem", _pairs(_problem_rows(solution))),

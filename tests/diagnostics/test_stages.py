@@ -35,7 +35,7 @@ def test_three_stages_with_the_steps_of_their_changes(noise: float, every: int) 
     # A window is a twentieth of the steps so far; the fit finds the corner to within a few.
     assert stages[0].end == pytest.approx(1000, rel=0.2)
     assert stages[1].end == pytest.approx(2000, rel=0.2)
-    assert abs(stages[2].slope) < 0.1 < stages[1].slope
+    assert abs(stages[2].slope) < 0.2 < stages[1].slope
 
 
 def test_names_of_simple_curves() -> None:
@@ -49,8 +49,14 @@ def test_names_of_simple_curves() -> None:
 
 def test_slow_is_flat_only_below_the_bound() -> None:
     # Log loss falls by the slope for each e-fold of the steps.
-    assert names((100 + STEPS) ** -0.06, noise=0.02)[-1] in ("plateau", "initial plateau")
+    assert names((100 + STEPS) ** -0.15, noise=0.02)[-1] in ("plateau", "initial plateau")
     assert names((100 + STEPS) ** -0.3, noise=0.02) == ["descent"]
+
+
+def test_a_slow_fall_after_a_fast_start_is_a_plateau() -> None:
+    # As Adam often begins: half the loss in a few steps, then little for long.
+    curve = np.where(STEPS < 20, np.exp(-STEPS / 40), np.exp(-0.5) * (1 + STEPS / 100) ** -0.1)
+    assert names(curve, noise=0.02) == ["descent", "plateau"]
 
 
 def test_a_jump_upwards_is_no_descent() -> None:
