@@ -6,6 +6,8 @@ Data: u = 0 on the edges; clamped, its slope across them is 0 too; simply suppor
 moment is, which is :math:`\Delta u = 0` on straight edges.
 Exact solution: :math:`u = \sin^2(\pi x) \sin^2(\pi y)` (clamped),
 :math:`u = \sin(\pi x) \sin(\pi y)` (simply supported).
+The deflection minimizes the energy :math:`\int \tfrac12 (\Delta u)^2 - f u`, with the minimum
+:math:`-\pi^4` (clamped), :math:`-\pi^4 / 2` (simply supported, where the moment is natural).
 Source: Timoshenko and Woinowsky-Krieger, Theory of Plates and Shells, 2nd edition, 1959, chapter 5
 (Navier's solution under a sinusoidal load); the clamped case is manufactured.
 """
@@ -18,6 +20,7 @@ from torch import Tensor
 
 from pdenet import Condition, Dirichlet, Neumann, Problem
 from pdenet.checks import one_of
+from pdenet.energy import Energy
 from pdenet.geometry import Box
 from pdenet.jets import biharmonic, laplacian
 from pdenet.references import Exact
@@ -40,6 +43,9 @@ def biharmonic_plate(support: Literal["clamped", "simply-supported"] = "clamped"
     def bending(u, x, y):
         return biharmonic(u) - load(x, y)
 
+    def density(u, x, y):
+        return 0.5 * laplacian(u) ** 2 - load(x, y) * u
+
     def moment(u):
         return laplacian(u)
 
@@ -55,6 +61,7 @@ def biharmonic_plate(support: Literal["clamped", "simply-supported"] = "clamped"
             "edges": Dirichlet(u=0, on=domain.boundary),
             **edge,
         },
+        energy=Energy(density, on=domain.interior, exact=-(pi**4) / (1 if clamped else 2)),
         reference=Exact(u=exact),
         source="Timoshenko and Woinowsky-Krieger, Theory of Plates and Shells, 1959, chapter 5",
     )

@@ -8,6 +8,8 @@ Data: the bottom is fixed; the sides slide in x without stress; the top does not
 carries the normal stress :math:`\sigma_{yy} = (\lambda + 2 \mu) Q \sin(\pi x)`.
 Exact solution, Q = 4: :math:`u = \cos(2 \pi x) \sin(\pi y)`,
 :math:`v = \sin(\pi x) Q y^4 / 4`.
+The displacement minimizes the energy :math:`\int \tfrac12 \sigma : \varepsilon - f \cdot (u, v)`
+less the work of the normal stress at the top.
 Source: Haghighat, Raissi, Moure, Gomez, Juanes, A physics-informed deep learning framework for
 inversion and surrogate modeling in solid mechanics, Comput. Methods Appl. Mech. Eng. 379, 2021,
 113741.
@@ -21,6 +23,7 @@ from torch import Tensor
 
 from pdenet import Condition, Dirichlet, Problem
 from pdenet.checks import positive
+from pdenet.energy import Energy, Integrand
 from pdenet.geometry import Box
 from pdenet.jets import Vector, div, grad
 from pdenet.references import Exact
@@ -56,6 +59,15 @@ def linear_elasticity(lam: float = 1.0, mu: float = 0.5) -> Problem:
         force_x, force_y = _body_force(lam, mu, x, y)
         return along_x + force_x, along_y + force_y
 
+    def density(displacement, x, y):
+        (u_x, u_y), (v_x, v_y) = grad(displacement)
+        force_x, force_y = _body_force(lam, mu, x, y)
+        stored = 0.5 * lam * (u_x + v_y) ** 2 + mu * (u_x**2 + v_y**2 + 0.5 * (u_y + v_x) ** 2)
+        return stored - force_x * displacement[0] - force_y * displacement[1]
+
+    def work(displacement, x):
+        return -(lam + 2 * mu) * LOAD * torch.sin(pi * x) * displacement[1]
+
     def sides(displacement):
         return displacement[1], stress(displacement)[0][0]
 
@@ -72,6 +84,15 @@ def linear_elasticity(lam: float = 1.0, mu: float = 0.5) -> Problem:
             "sides": Condition(sides, on=domain.face(x=(0, 1))),
             "top": Condition(top, on=domain.face(y=1)),
         },
+        energy=Energy(
+            density,
+            on=domain.interior,
+            boundary={"work": Integrand(work, on=domain.face(y=1))},
+            conditions={
+                "slides": Condition(lambda displacement: displacement[1], on=domain.face(x=(0, 1))),
+                "guided": Condition(lambda displacement: displacement[0], on=domain.face(y=1)),
+            },
+        ),
         reference=Exact(displacement=_exact),
         source="Haghighat et al., Comput. Methods Appl. Mech. Eng. 379, 2021",
     )

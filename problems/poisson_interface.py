@@ -6,6 +6,8 @@ Data: temperature and heat flux :math:`k\, \partial u / \partial n` do not jump 
 the exact solution's values on the boundary of the square.
 Exact solution, with :math:`\beta = (k_{out} - k_{in}) / (k_{out} + k_{in})` and R = 1/2:
 :math:`u = (1 + \beta) x` inside, :math:`u = (1 + \beta R^2 / r^2) x` outside.
+The temperatures minimize :math:`\int \tfrac k2 |\nabla u|^2` over both materials among those
+that do not jump; the flux is natural.
 Source: Carslaw and Jaeger, Conduction of Heat in Solids, 2nd edition, 1959: the
 classical cylinder in a uniform field.
 
@@ -17,8 +19,9 @@ from torch import Tensor
 
 from pdenet import Condition, Dirichlet, Interface, Problem
 from pdenet.checks import positive
+from pdenet.energy import Energy, Integrand
 from pdenet.geometry import Box, Circle, Disk
-from pdenet.jets import div, grad
+from pdenet.jets import div, dot, grad
 from pdenet.references import Exact
 
 CENTRE, RADIUS = (0.0, 0.0), 0.5
@@ -63,6 +66,16 @@ def poisson_interface(inside: float = 10.0, outside: float = 1.0) -> Problem:
             "circle": Interface("inner", "outer", on=circle, conductivity=(inside, outside)),
             "boundary": Dirichlet(outer=exact_outer, on=square.boundary),
         },
+        energy=Energy(
+            lambda inner: 0.5 * inside * dot(grad(inner), grad(inner)),
+            on=cylinder,
+            boundary={
+                "around": Integrand(
+                    lambda outer: 0.5 * outside * dot(grad(outer), grad(outer)), on=around
+                )
+            },
+            conditions={"no jump": Condition(lambda inner, outer: inner - outer, on=circle)},
+        ),
         reference=Exact(inner=exact_inner, outer=exact_outer),
         source="Carslaw and Jaeger 1959",
     )

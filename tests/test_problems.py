@@ -12,8 +12,11 @@ from torch import Tensor, nn
 from pdenet import Data, Problem, Unknown
 from pdenet.accuracy import Comparison
 from pdenet.catalogue import Entry, entries
+from pdenet.energy import Energy
 from pdenet.references import Exact
 from pdenet.residuals import Residuals, tensors
+from pdenet.solvers.hard import plan_hard_conditions
+from pdenet.solvers.ritz.integration import known_minimum
 
 ENTRIES = {entry.name: entry for entry in entries()}
 POINTS = 200
@@ -32,9 +35,12 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     "linear-elasticity": [{"lam": 30.0, "mu": 2.0}],
     "parametric-burgers": [{"nu_low": 0.05, "nu_high": 0.5}],
     "poisson-1d": [{"frequency": 4}],
+    "laplace-eigenvalue-square": [{"levels": 1}],
+    "p-laplacian": [{"p": 2.0}],
     "poisson-2d": [{"frequency": 3}],
     "poisson-interface": [{"inside": 0.1, "outside": 2.0}],
     "poisson-nd": [{"dimension": 1}, {"dimension": 2}],
+    "poisson-robin": [{"transfer": 5.0}],
     "taylor-green": [{"nu": 0.5}],
     "wave-1d": [{"speed": 0.5}],
 }
@@ -50,7 +56,10 @@ REFUSED: dict[str, dict[str, Any]] = {
     "inverse-diffusion": {"sensors": 1},
     "korteweg-de-vries": {"delta": 0.0},
     "kuramoto-sivashinsky": {"t_final": 0.0},
+    "laplace-eigenvalue-square": {"levels": 7},
+    "p-laplacian": {"p": 1.5},
     "parametric-burgers": {"nu_low": 0.2},
+    "poisson-robin": {"transfer": 0.0},
     "taylor-green": {"nu": 0.0},
     "wave-1d": {"speed": 0.0},
 }
@@ -193,6 +202,105 @@ def test_exact_solution_satisfies_its_conditions(name: str, parameters: dict[str
             # which the reference itself is known.
             allowed = max(1e-9, 100 * problem.reference.tolerance)
             assert rows[:, k].abs().max() <= allowed * size, f"{condition}, row {k}"
+
+
+ENERGIES = [
+    pytest.param(name, parameters, id=f"{name} {parameters or ''}".strip())
+    for name in ENTRIES
+    for parameters in [{}, *VARIANTS.get(name, [])]
+    if ENTRIES[name].build(**parameters).energy is not None
+]
+
+
+class Varied(Solution):
+    """The exact solution and a multiple of an admissible variation.
+
+    A variation vanishes where a condition is essential: it is the factor of the network in the
+    hard form of the essential conditions times waves, or the distance to the whole boundary where
+    some are not imposed.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self.factors = admissible(problem)
+
+    def forward(self, x: Tensor) -> Tensor:
+        known = {name: x[..., i] for i, name in enumerate(self.problem.coordinates)}
+        exact = super().forward(x)
+        columns = []
+        for k, factor in enumerate(self.factors):
+            phase = sum((0.4 * i + 1.3) * value for i, value in enumerate(known.values())) + 0.3
+            # Fields of two materials are varied alike, so that they do not jump.
+            phase = phase if self.problem.regions else phase + k
+            columns.append(exact[..., k] + self.unused * factor(known) * torch.cos(phase))
+        return torch.stack(columns, dim=-1)
+
+
+def admissible(problem: Problem) -> list[Any]:
+    """What variations are multiplied by, one a component, so that they may be any."""
+    if problem.name == "linear-elasticity":  # slides and guides give one component each
+        return [
+            lambda k: k["y"] * (1 - k["y"]),
+            lambda k: k["y"] * k["x"] * (1 - k["x"]),
+        ]
+    if problem.name == "hyperelastic-beam":
+        return [lambda k: k["x"]] * 2
+    if problem.name == "poisson-interface":  # the same in both materials: no jump
+        return [lambda k: problem.domain.boundary.distance(**k)] * 2
+    plan = (
+        plan_hard_conditions(replace(problem, conditions=problem.essential, energy=None))
+        if problem.essential
+        else None
+    )
+    if plan is None:
+        return [lambda k: 1.0] * problem.outputs
+    if set(plan.imposed) != set(problem.essential):
+        return [lambda k: problem.domain.boundary.distance(**k)] * problem.outputs
+    return [lambda k, d=d: d(**k) if callable(d) else 1.0 for d in plan.distance]
+
+
+def energy_of(problem: Problem, model: nn.Module, points: int) -> Tensor:
+    assert problem.energy is not None
+    residuals = Residuals(problem, model, trained=problem.energy.terms)
+    rules = {n: c.on.quadrature(points) for n, c in problem.energy.terms.items()}
+    rows = residuals({n: residuals.batch(n, rule) for n, rule in rules.items()})
+    sums = {n: rules[n].weight @ r.reshape(len(r), -1) for n, r in rows.items()}
+    return problem.energy.value(sums)
+
+
+@pytest.mark.parametrize(("name", "parameters"), ENERGIES)
+def test_exact_solution_minimizes_its_energy(name: str, parameters: dict[str, Any]) -> None:
+    problem = ENTRIES[name].build(**parameters)
+    if not isinstance(problem.reference, Exact):
+        pytest.skip(f"the reference is {getattr(problem.reference, 'kind', None)}")
+    model, value = Varied(problem), energy_of(problem, Varied(problem), 4_000).item()
+    assert problem.energy is not None
+    # Where there is no Gauss rule, integrals are accurate to 1e-3 only.
+    rules = [term.on.rule(4_000) for term in problem.energy.terms.values()]
+    gauss = problem.domain.dimension <= 3 and None not in rules
+    accuracy = max(1e-6, 100 * problem.reference.tolerance) if gauss else 2e-3
+    first, second = _derivatives(problem, model)
+    assert second > 0
+    if isinstance(problem.energy, Energy) and problem.energy.at_least:
+        # A rule sees the kink of the gradient where the obstacle ends to second order; pushed
+        # against the obstacle, the membrane's energy falls.
+        assert value == pytest.approx(known_minimum(problem), rel=2e-3)
+        return
+    if (minimum := known_minimum(problem)) is not None:
+        assert value == pytest.approx(minimum, rel=accuracy)
+    # In units in which the variation raises the energy by the size of the energy.
+    assert abs(first) / (second * abs(value)) ** 0.5 < 10 * accuracy
+    # At a wrong solution the slope is of order 1.
+    model.wrong = True
+    assert abs(_derivatives(problem, model)[0]) > 10 * abs(first)
+
+
+def _derivatives(problem: Problem, model: Varied) -> tuple[float, float]:
+    """First and second derivative of the energy along the variation."""
+    value = energy_of(problem, model, 4_000)
+    (first,) = torch.autograd.grad(value, model.unused, create_graph=True)
+    (second,) = torch.autograd.grad(first, model.unused)
+    return first.item(), second.item()
 
 
 def test_measurements_scatter_as_stated() -> None:

@@ -1,0 +1,1 @@
+"""Parts of the Deep Ritz method: essential conditions, obstacles, states, rows, and accuracy."""

@@ -1,0 +1,92 @@
+r"""Essential conditions that are not imposed by the network's form.
+
+With the misfit r = u - g on a part of the boundary, the conormal flux q = n . W'(grad u) and a
+penalty b, the energy gets
+
+- penalty: :math:`\tfrac b2 \int r^2` (Courant 1943); its minimizer misses g by q / b;
+- Nitsche: :math:`-\int q r + \tfrac b2 \int r^2`; consistent, bounded below for large b only
+  (Nitsche, Abh. Math. Sem. Univ. Hamburg 36 (1971), 9-15; for networks Liao and Ming, Deep Nitsche
+  method, Commun. Comput. Phys. 29 (2021), 1365-1384, arXiv 1912.01309);
+- augmented Lagrangian: :math:`\int \mu r + \tfrac b2 \int r^2` with a multiplier that moves by
+  b r every so many steps towards -q (Hestenes 1969, Powell 1969; for networks Huang, Wang, Zhou,
+  arXiv 2106.14348).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from pdenet.conditions import Condition, Dirichlet
+from pdenet.energy import slopes
+from pdenet.problem import Problem
+from pdenet.residuals import Batch, Residuals
+
+Method = Literal["augmented-lagrangian", "nitsche", "penalty"]
+METHODS = ("augmented-lagrangian", "nitsche", "penalty")
+
+
+def check_method(method: str, conditions: Mapping[str, Condition], problem: Problem) -> None:
+    """Refuses a method that cannot serve the conditions.
+
+    Args:
+        method: One of ``METHODS``.
+        conditions: Essential conditions that are not imposed by the network's form.
+        problem: The problem.
+
+    Raises:
+        ValueError: The method is unknown, or Nitsche's meets what it is not made for.
+    """
+    if method not in METHODS:
+        raise ValueError(f"essential={method!r} must be one of {', '.join(METHODS)}.")
+    if method != "nitsche":
+        return
+    for name, condition in conditions.items():
+        if not isinstance(condition, Dirichlet):
+            raise ValueError(
+                f"Nitsche's method takes given values, Dirichlet(u=..., on=...), but condition "
+                f"{name!r} is a {type(condition).__name__}; use essential='augmented-lagrangian'."
+            )
+    energy = problem.energy
+    assert energy is not None
+    if problem.demands[next(iter(energy.terms))].layout.order > 1 or len(energy.terms) > 1:
+        raise ValueError(
+            "Nitsche's method takes a single density of values and first partials; with others "
+            "use essential='augmented-lagrangian'."
+        )
+
+
+def conormal_flux(residuals: Residuals, condition: Dirichlet, batch: Batch) -> Tensor:
+    """Flux through the boundary that belongs to an energy's only density.
+
+    Args:
+        residuals: Network with its problem.
+        condition: Given values; their fields' fluxes are wanted.
+        batch: Tensors of the condition's points.
+
+    Returns:
+        One column a component, in the order of the condition's rows, shape (n, k).
+    """
+    problem = residuals.problem
+    assert problem.energy is not None
+    (density,) = problem.energy.terms
+    demand = problem.demands[density]
+    x = batch["x"]
+    jets = residuals.fields(x, demand.layout)
+    found = slopes(demand, jets, x, {**batch, **residuals.unknowns})
+    columns = []
+    for name in condition.values:
+        if name not in found:  # the density does not take this field
+            columns.append(jets[name].value.reshape(len(x), -1) * 0)
+            continue
+        parts = []
+        for coordinate in problem.domain.space:
+            position = demand.layout.find((problem.coordinates.index(coordinate),))
+            if position is not None:
+                slope = found[name][position[0][1]].reshape(len(x), -1)
+                parts.append(batch[f"n{coordinate}"].unsqueeze(-1) * slope)
+        columns.append(torch.stack(parts).sum(0))
+    return torch.cat(columns, dim=1)
