@@ -13,6 +13,8 @@ from pdenet.conditions import OperatorData
 from pdenet.functions import Ensemble
 from pdenet.geometry import Box
 from pdenet.networks import MLP, Factory
+from pdenet.networks.deeponet import DeepONet
+from pdenet.networks.initializers import Glorot, Initializer
 from pdenet.operators import OperatorResiduals
 from pdenet.problem import Problem
 from pdenet.references.operators import OperatorReference, Progress, unheard
@@ -51,6 +53,7 @@ class OperatorSolver(Solver):
         pod: Whether the basis functions are the principal modes of the data, instead of a network;
             for data on a box only.
         hard: Whether conditions may be imposed exactly; False trains them all.
+        initializer: Structure and draw of the trunk; None is what networks draw by themselves.
         seed: Seed of the network's start, the functions and the points.
         dtype: Precision of everything.
         training: Arguments of :class:`Solver`: sampler, optimizer, balance, block, compile_after.
@@ -82,6 +85,7 @@ class OperatorSolver(Solver):
         data_batch: int = 512,
         pod: bool = False,
         hard: bool = True,
+        initializer: Initializer | None = None,
         seed: int = 0,
         dtype: torch.dtype = torch.float64,
         **training: Any,
@@ -96,16 +100,15 @@ class OperatorSolver(Solver):
             raise ValueError("pod takes its basis from data on a grid: it needs a box as domain.")
         plan = plan_hard_conditions(problem) if hard and not pod else None
         ensemble = Ensemble.training(problem.inputs, functions, seed)
-        model = operator_network(
-            problem,
-            network,
-            plan,
-            ensemble,
-            Sizes(basis, branch, branch_width, branch_depth),
-            grid=axes if pod else None,
-            seed=seed,
-            dtype=dtype,
-        )
+        sizes = Sizes(basis, branch, branch_width, branch_depth)
+
+        def build(start: Initializer) -> DeepONet:
+            modes = axes if pod else None
+            return operator_network(
+                problem, network, plan, ensemble, sizes, start, grid=modes, seed=seed, dtype=dtype
+            )
+
+        start = Glorot() if initializer is None else initializer
         given = [n for n, c in problem.conditions.items() if isinstance(c, OperatorData)]
         data = {}
         if mode != "physics" and not given:
@@ -113,7 +116,7 @@ class OperatorSolver(Solver):
         trained = [n for n in problem.conditions if (mode != "physics") and n in given]
         trained += [n for n in problem.conditions if (mode != "data") and n not in given]
         imposed = () if plan is None else plan.imposed
-        residuals = OperatorResiduals(problem, model, imposed, trained, data)
+        residuals = OperatorResiduals(problem, build(start), imposed, trained, data)
         if not residuals.conditions:
             raise ValueError(
                 f"Problem {problem.name!r} leaves nothing to learn in mode {mode!r}: all its "
@@ -122,6 +125,7 @@ class OperatorSolver(Solver):
         super().__init__(residuals, seed=seed, **training)
         self.mode, self.plan, self.ensemble = mode, plan, ensemble
         residuals.training_functions = ensemble
+        self.starts_from(start, build)
         self._told: Progress = unheard
         self._tables: Mapping[str, Tensor] | None = None
         self._ready = False

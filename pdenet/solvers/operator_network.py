@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,11 +12,13 @@ from torch import Tensor, nn
 from pdenet.functions import Ensemble
 from pdenet.networks import NETWORKS, Factory, build_network
 from pdenet.networks.deeponet import Branch, DeepONet, principal_components
+from pdenet.networks.initializers import Initializer
 from pdenet.networks.layers import make_generator
 from pdenet.networks.pod import PODTrunk, orthogonal_modes
 from pdenet.problem import Problem
 from pdenet.solvers.hard import HardPlan
 from pdenet.solvers.scales import output_scales
+from pdenet.solvers.start import region_sample
 
 BRANCHES = ("linear", *NETWORKS)
 
@@ -50,6 +53,7 @@ def operator_network(
     plan: HardPlan | None,
     ensemble: Ensemble,
     sizes: Sizes,
+    initializer: Initializer,
     *,
     grid: Sequence[Tensor] | None = None,
     seed: int,
@@ -63,6 +67,7 @@ def operator_network(
         plan: Conditions imposed exactly, or None.
         ensemble: Functions from which the branches learn what varies.
         sizes: Numbers of basis functions and neurons.
+        initializer: Structure and draw of the trunk.
         grid: Sides of the grid on which the basis functions are modes of data, or None.
         seed: Seed of all draws.
         dtype: Precision of everything.
@@ -78,13 +83,18 @@ def operator_network(
             "The trunk of an operator network is built for the problem; give a factory (inputs, "
             "outputs) -> nn.Module, such as functools.partial(MLP, width=64)."
         )
+    trunk = (
+        _modes(sizes, grid, dtype)
+        if grid is not None
+        else _trunk(problem, network, plan, sizes, initializer, seed, dtype)
+    )
     generator = make_generator(seed)
     branches = {
         name: _branch(values, problem.outputs * sizes.basis, sizes, seed + i, generator, dtype)
         for i, (name, values) in enumerate(ensemble.seen.items())
     }
     operator = DeepONet(
-        _trunk(problem, network, plan, sizes, grid, seed, dtype),
+        trunk,
         branches,
         outputs=problem.outputs,
         basis=sizes.basis,
@@ -161,17 +171,13 @@ def _trunk(
     network: Factory,
     plan: HardPlan | None,
     sizes: Sizes,
-    grid: Sequence[Tensor] | None,
+    initializer: Initializer,
     seed: int,
     dtype: torch.dtype,
 ) -> nn.Module:
-    if grid is not None:
-        points = 1
-        for axis in grid:
-            points *= len(axis)
-        return PODTrunk(grid, torch.zeros(sizes.basis, points, dtype=dtype))
-    return build_network(
-        network,
+    initializer.check_order(max(problem.layout(name).order for name in problem.conditions))
+    built = build_network(
+        initializer.structure(network, region_sample(problem)),
         coordinates=problem.coordinates,
         fields={"basis": (sizes.basis,)},
         bounds=problem.domain.bounds,
@@ -179,3 +185,12 @@ def _trunk(
         seed=seed,
         dtype=dtype,
     )
+    if not initializer.own:
+        initializer.draw(built, make_generator(seed))
+    return built
+
+
+def _modes(sizes: Sizes, grid: Sequence[Tensor], dtype: torch.dtype) -> PODTrunk:
+    """Basis functions that data will tell."""
+    points = math.prod(len(axis) for axis in grid)
+    return PODTrunk(grid, torch.zeros(sizes.basis, points, dtype=dtype))

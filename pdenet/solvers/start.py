@@ -52,7 +52,7 @@ def started_network(
     # A user's own module returns fields as they are.
     scales, means = ({}, {}) if owned else output_scales(problem, plan.imposed if plan else ())
     if not isinstance(network, nn.Module):
-        network = initializer.structure(network, _region(problem))
+        network = initializer.structure(network, region_sample(problem))
     elif initializer.rebuilds:
         raise ValueError(
             f"Initializer {initializer.name!r} builds another network, which a ready module does "
@@ -76,8 +76,8 @@ def started_network(
     return built
 
 
-def _region(problem: Problem) -> Tensor | None:
-    """A sample of the domain in scaled inputs, where it is no box."""
+def region_sample(problem: Problem) -> Tensor | None:
+    """A sample of the domain in scaled inputs, shape (k, d); None where it is a box."""
     if is_box(problem.domain):
         return None
     points = problem.domain.sample(SAMPLE, seed=0)
