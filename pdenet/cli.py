@@ -19,7 +19,7 @@ from rich.console import Console
 from pdenet.catalogue import Entry, entries, find
 from pdenet.report import summary_table
 from pdenet.run import resume, solve
-from pdenet.selection import AUTO, REGISTRIES, Part, options
+from pdenet.selection import AUTO, DEFAULT_NAMES, REGISTRIES, Part, automatic, options
 from pdenet.settings import PARTS, Settings, read_yaml
 from pdenet.solution import Solution
 
@@ -64,7 +64,7 @@ def _run(words: list[str]) -> int:
     if "--list" in words:
         return _list()
     entry = find(names["problem"]) if names["problem"] else None
-    parser = _parser(entry, names)
+    parser = _parser(entry, _automatic(entry, names))
     if "--help" in words or "-h" in words:
         parser.print_help()
         return SOLVED
@@ -158,16 +158,33 @@ FLAGS = ("--list", "--quiet", "--json", "--print-config", "--help", "-h")
 
 def _names(words: Sequence[str]) -> dict[str, str]:
     """What decides which arguments there are: the problem and the parts, by name."""
-    names = dict.fromkeys(PARTS, "auto") | {"problem": ""}
+    names = DEFAULT_NAMES | {"problem": ""}
     config = _value_of("--config", words)
     for key, value in (read_yaml(Path(config)) if config else {}).items():
         if key in names:
-            names[key] = value if isinstance(value, str) else (value or {}).get("name", "auto")
+            default = DEFAULT_NAMES.get(key, "auto")
+            names[key] = value if isinstance(value, str) else (value or {}).get("name", default)
     for key in names:
         names[key] = _value_of(f"--{key}.name", words) or names[key]
     for part in PARTS:
         Part(part, names[part])
     return names
+
+
+def _automatic(entry: Entry | None, names: dict[str, str]) -> dict[str, str]:
+    """Names of the parts whose arguments there are: what `auto` stands for with the problem."""
+    try:
+        problem = entry.build() if entry is not None else None
+    except ValueError:  # it needs parameters, or cannot be built: that is said later
+        problem = None
+    if problem is None:
+        return {part: AUTO.get(part, name) if name == "auto" else name
+                for part, name in names.items()}  # fmt: skip
+    found = dict(names)
+    for part in PARTS:  # the solver comes first: others depend on it
+        if found[part] == "auto" and part != "initializer":
+            found[part] = automatic(part, problem, found["solver"], names["initializer"])[0]
+    return found
 
 
 def _value_of(option: str, words: Sequence[str]) -> str:
@@ -199,15 +216,14 @@ def _parser(entry: Entry | None, names: Mapping[str, str]) -> _Parser:
 
 def _add_part(parser: _Parser, part: str, name: str) -> None:
     """A part's name, and the arguments of the one that was named."""
-    concrete = AUTO[part] if name == "auto" else name
-    group = parser.add_argument_group(f"{part} {concrete}")
+    group = parser.add_argument_group(f"{part} {name}")
     group.add_argument(
         f"--{part}.name",
         metavar="NAME",
-        default="auto",
-        help=f"auto, {', '.join(REGISTRIES[part])}; also --{part} NAME",
+        default=DEFAULT_NAMES[part],
+        help=f"{', '.join(dict.fromkeys(('auto', *REGISTRIES[part])))}; also --{part} NAME",
     )
-    _add_signature(group, REGISTRIES[part][concrete], part, options(part, concrete))
+    _add_signature(group, REGISTRIES[part][name], part, options(part, name))
 
 
 def _add_signature(group: Any, make: Any, key: str, wanted: Iterable[str]) -> None:

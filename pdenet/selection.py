@@ -13,30 +13,61 @@ from typing import Any
 from torch import nn
 
 from pdenet.balancing import BALANCES, Balance
+from pdenet.feature_selection import CHOICES, choose_for_features, why_features
 from pdenet.frequencies import frequencies
 from pdenet.networks import NETWORKS
+from pdenet.networks.initializers import Initializer
+from pdenet.operator_selection import choose_for_operators
 from pdenet.optim import OPTIMIZERS, Phase
 from pdenet.problem import Problem
 from pdenet.sampling import SAMPLERS, Sampler
 from pdenet.solvers import SOLVERS
 from pdenet.solvers.hard import plan_hard_conditions
+from pdenet.solvers.start import INITIALIZERS
+
+
+def no_optimizer() -> tuple[Phase, ...]:
+    """No phase: for solvers that solve.
+
+    Returns:
+        Nothing.
+    """
+    return ()
+
+
+def tried() -> None:
+    """Stands for the initializer that a trial finds (:mod:`pdenet.initialization`)."""
+
 
 REGISTRIES: dict[str, Mapping[str, Callable[..., Any]]] = {
     "solver": SOLVERS,
     "network": NETWORKS,
+    "initializer": {"auto": tried, **INITIALIZERS},
     "sampler": SAMPLERS,
-    "optimizer": OPTIMIZERS,
+    "optimizer": {**OPTIMIZERS, "none": no_optimizer},
     "balance": BALANCES,
 }
 
 AUTO = {
     "solver": "pinn",
     "network": "mlp",
+    "initializer": "auto",
     "sampler": "rad",
     "optimizer": "adam-ssbroyden",
     "balance": "static",
 }
-"""What `auto` stands for; its arguments depend on the problem."""
+"""What `auto` stands for, as a rule; its arguments depend on the problem."""
+
+DEFAULT_NAMES = {**dict.fromkeys(AUTO, "auto"), "initializer": "glorot"}
+"""What a part is called where nobody says; trying initializers costs seconds."""
+
+OTHERS = {
+    "solver": ("deeponet", "least-squares"),
+    "network": ("random-features",),
+    "sampler": ("sobol",),
+    "optimizer": ("none",),
+}
+"""What `auto` may stand for besides, where the problem asks for it."""
 
 # On Allen-Cahn with a trained start a weight of 1 leaves the wrong branch to be found first.
 TRAINED_WEIGHT = 100.0
@@ -50,7 +81,7 @@ class Part:
     """One argument of :func:`pdenet.solve`, as a name with arguments.
 
     Args:
-        kind: solver, network, sampler, optimizer or balance.
+        kind: solver, network, initializer, sampler, optimizer or balance.
         name: Its name, as on the command line; `auto` chooses.
         arguments: Keyword arguments; the others take their defaults, or what `auto` finds best.
         given: A ready object that stands in place of name and arguments.
@@ -74,9 +105,12 @@ class Part:
             raise ValueError(
                 f"There is no {self.kind} {self.name!r}. "
                 + (f"Did you mean {close[0]!r}? " if close else "")
-                + f"There are auto, {', '.join(registry)}."
+                + f"There are {', '.join(dict.fromkeys(('auto', *registry)))}."
             )
         known = options(self.kind, self.concrete)
+        if self.name == "auto":  # which of them it is depends on the problem
+            for other in OTHERS.get(self.kind, ()):
+                known = {**options(self.kind, other), **known}
         for name in self.arguments:
             if name not in known:
                 raise ValueError(
@@ -95,12 +129,15 @@ class Part:
             # Numbers of numpy and torch would end up in checkpoints, which hold plain data.
             scalars = {k for k, v in spec.items() if getattr(v, "ndim", None) == 0}
             arguments = {k: v.item() if k in scalars else v for k, v in spec.items()}
-            return cls(kind, arguments.pop("name", "auto"), arguments)
+            return cls(kind, arguments.pop("name", DEFAULT_NAMES[kind]), arguments)
         return cls(kind, given=(spec,) if isinstance(spec, Phase) else spec)
 
     @property
     def concrete(self) -> str:
-        """The name, with `auto` resolved."""
+        """The name, with `auto` resolved; a ready solver's, where it is a known class."""
+        if self.given is not None:
+            known = (name for name, make in REGISTRIES[self.kind].items() if make is self.given)
+            return next(known, "")
         return AUTO[self.kind] if self.name == "auto" else self.name
 
     def build(self) -> Any:
@@ -130,7 +167,8 @@ class Part:
     def describe(self) -> dict[str, Any]:
         """Name and all arguments, as a record stores them."""
         if self.given is not None:
-            return {"name": _called(self.given)}
+            own = isinstance(self.given, Initializer)
+            return self.given.describe() if own else {"name": _called(self.given)}
         defaults = {
             n: p.default
             for n, p in options(self.kind, self.concrete).items()
@@ -150,6 +188,7 @@ def _check_given(kind: str, given: Any) -> None:
             "a tuple of phases",
         ),
         "balance": (isinstance(given, Balance), "a Balance"),
+        "initializer": (isinstance(given, Initializer), "an Initializer"),
     }[kind]
     if not fits:
         raise ValueError(
@@ -173,7 +212,7 @@ def options(kind: str, name: str) -> dict[str, inspect.Parameter]:
     parameters = inspect.signature(REGISTRIES[kind][name]).parameters
     fixed = {
         "network": {"inputs", "outputs", "seed"},
-        "solver": {"problem", "network", "seed", "dtype", "training"},
+        "solver": {"problem", "network", "initializer", "seed", "dtype", "training", "seconds"},
     }.get(kind, set())
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return {n: p for n, p in parameters.items() if n not in fixed and p.kind not in variadic}
@@ -191,13 +230,51 @@ def choose(problem: Problem, parts: Mapping[str, Part]) -> tuple[dict[str, Part]
     """
     chosen, reasons = {}, []
     for kind, part in parts.items():
-        if part.given is not None or part.name != "auto":
+        # An initializer is tried out when the rest is known.
+        if part.given is not None or part.name != "auto" or kind == "initializer":
             chosen[kind] = part
             continue
-        arguments, reason = _AUTOMATIC[kind](problem)
-        chosen[kind] = Part(kind, AUTO[kind], {**arguments, **part.arguments})
-        reasons.append(f"{kind}: {AUTO[kind]}, {reason}")
+        solver = chosen["solver"].concrete if "solver" in chosen else ""
+        name, arguments, reason = automatic(kind, problem, solver, _start(parts))
+        chosen[kind] = Part(kind, name, {**arguments, **part.arguments})
+        reasons.append(f"{kind}: {name}, {reason}")
     return chosen, reasons
+
+
+def _start(parts: Mapping[str, Part]) -> str:
+    """Name of the initializer that was asked for."""
+    part = parts.get("initializer")
+    return DEFAULT_NAMES["initializer"] if part is None else part.name if not part.given else "own"
+
+
+def takes_initializer(solver: Callable[..., Any]) -> bool:
+    """Whether a solver trains a network from a start that can be chosen."""
+    return "initializer" in inspect.signature(solver).parameters
+
+
+def automatic(
+    kind: str, problem: Problem, solver: str, initializer: str = DEFAULT_NAMES["initializer"]
+) -> tuple[str, dict[str, Any], str]:
+    """What `auto` stands for with a problem.
+
+    Args:
+        kind: solver, network, sampler, optimizer, balance.
+        problem: The problem.
+        solver: The solver, once it is chosen.
+        initializer: Name of the initializer.
+
+    Returns:
+        Name, arguments, and the reason in words.
+    """
+    if solver == "least-squares" and kind in CHOICES:
+        return choose_for_features(kind, problem)
+    if problem.inputs:
+        return choose_for_operators(kind, problem)
+    if kind == "solver" and initializer != DEFAULT_NAMES["initializer"]:
+        return AUTO[kind], {}, "since where training starts was asked for"
+    if kind == "solver" and (reason := why_features(problem)):
+        return "least-squares", {}, reason
+    return AUTO[kind], *_AUTOMATIC[kind](problem)
 
 
 def _solver(problem: Problem) -> tuple[dict[str, Any], str]:

@@ -13,8 +13,9 @@ import yaml
 
 from pdenet.callbacks import DIAGNOSES, check_diagnoses
 from pdenet.record import plain
+from pdenet.selection import DEFAULT_NAMES
 
-PARTS = ("solver", "network", "sampler", "optimizer", "balance")
+PARTS = ("solver", "network", "initializer", "sampler", "optimizer", "balance")
 
 _NUMBER, _WHOLE, _WORD = ((int, float), "a number"), ((int,), "a whole number"), ((str,), "a word")
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
@@ -30,8 +31,9 @@ class Settings:
 
     Args:
         problem: ``{name, ...parameters}``; the name is one of the catalogue's or ``FILE.py:name``.
-        solver: ``{name, ...arguments}``, `auto` chooses; so do the next four.
+        solver: ``{name, ...arguments}``, `auto` chooses; so do the next five.
         network: The network.
+        initializer: Where it starts from; `auto` tries some, glorot is what networks draw.
         sampler: Where the training points come from.
         optimizer: How it is trained.
         balance: Weights of the conditions.
@@ -53,6 +55,7 @@ class Settings:
     problem: dict[str, Any]
     solver: dict[str, Any] = field(default_factory=lambda: {"name": "auto"})
     network: dict[str, Any] = field(default_factory=lambda: {"name": "auto"})
+    initializer: dict[str, Any] = field(default_factory=lambda: {"name": "glorot"})
     sampler: dict[str, Any] = field(default_factory=lambda: {"name": "auto"})
     optimizer: dict[str, Any] = field(default_factory=lambda: {"name": "auto"})
     balance: dict[str, Any] = field(default_factory=lambda: {"name": "auto"})
@@ -182,7 +185,7 @@ def _named(key: str, value: Any, where: str) -> dict[str, Any]:
     """A problem or a part as a mapping with a name."""
     if isinstance(value, str):
         return {"name": value}
-    default = None if key == "problem" else "auto"
+    default = DEFAULT_NAMES.get(key)
     if isinstance(value, Mapping) and isinstance(value.get("name", default), str):
         return dict(value)
     raise ValueError(

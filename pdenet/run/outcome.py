@@ -49,7 +49,7 @@ def outcome(run: Run, fits: Sequence[Fit], residuals: Residuals, earlier: Record
         sampler=described["sampler"],
         optimizer=described["optimizer"],
         balance=described["balance"],
-        initializer={"name": "glorot"},
+        initializer=described["initializer"],
         parameters=sum(p.numel() for p in residuals.parameters()),
         seed=run.settings.seed,
         precision=run.settings.precision,

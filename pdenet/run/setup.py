@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import shutil
 import time
@@ -21,7 +22,7 @@ from pdenet.callbacks import (
     diagnose,
 )
 from pdenet.problem import Problem
-from pdenet.selection import Part, choose
+from pdenet.selection import DEFAULT_NAMES, Part, choose, takes_initializer
 from pdenet.settings import Settings
 from pdenet.solvers import Solver
 
@@ -38,7 +39,7 @@ class Run:
 
     Args:
         problem: The problem.
-        parts: Solver, network, sampler, optimizer, balance; `auto` still in them.
+        parts: Solver, network, initializer, sampler, optimizer, balance; `auto` still in them.
         settings: All options.
         callbacks: The user's.
         folder: Where to write, or None.
@@ -75,8 +76,20 @@ class Run:
 
     def build_solver(self) -> Solver:
         """The LightningModule, with all its parts."""
-        s = self.settings
-        return self.chosen["solver"].build()(
+        s, make = self.settings, self.chosen["solver"].build()
+        plans = "seconds" in inspect.signature(make).parameters
+        start = self.chosen["initializer"]
+        if takes_initializer(make):
+            begun = {"initializer": start.build()}
+        elif start.as_given() == {"name": DEFAULT_NAMES["initializer"]}:
+            begun = {}
+        else:
+            raise ValueError(
+                f"Solver {self.chosen['solver'].concrete!r} starts from a network of its own and "
+                f"takes no initializer; leave out --initializer {start.describe()['name']}, or use "
+                "--solver pinn."
+            )
+        return make(
             self.problem,
             self.chosen["network"].build(),
             sampler=self.chosen["sampler"].build(),
@@ -86,6 +99,8 @@ class Run:
             dtype=s.dtype,
             block=BLOCK,
             compile_after=self.compile_after(),
+            **begun,
+            **({"seconds": s.max_seconds} if plans else {}),
         )
 
     def compile_after(self) -> int | None:

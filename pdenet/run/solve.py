@@ -39,6 +39,7 @@ def solve(
     balance: Any = "auto",
     callbacks: Sequence[pl.Callback] = (),
     *,
+    initializer: Any = "glorot",
     parameters: dict[str, Any] | None = None,
     out: str | Path | None = None,
     progress: bool = False,
@@ -54,6 +55,8 @@ def solve(
         optimizer: The same, or a tuple of phases.
         balance: The same, or a :class:`~pdenet.balancing.Balance`.
         callbacks: More Lightning callbacks.
+        initializer: Where training starts from: a name, or ``{"name": ..., ...arguments}``, or an
+            :class:`~pdenet.networks.initializers.Initializer`; `auto` tries some, in seconds.
         parameters: Parameters of a problem that is given by name.
         out: Folder to write; None writes nothing. An existing folder is never overwritten: a new
             one gets a number.
@@ -77,7 +80,9 @@ def solve(
     else:
         entry = find(problem)
         built, name = entry.build(**(parameters or {})), entry.spec
-    given = dict(zip(PARTS, (solver, network, sampler, optimizer, balance), strict=True))
+    given = dict(
+        zip(PARTS, (solver, network, initializer, sampler, optimizer, balance), strict=True)
+    )
     parts = {kind: Part.parse(kind, value) for kind, value in given.items()}
     described = {kind: part.as_given() for kind, part in parts.items()}
     data = {"problem": {"name": name, **built.parameters}, **described, **options}

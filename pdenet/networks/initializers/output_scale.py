@@ -35,7 +35,7 @@ class OutputScale(nn.Module):
         super().__init__()
         check_scale(alpha)
         self.network, self.alpha = network, float(alpha)
-        self.start = copy.deepcopy(network).requires_grad_(False)
+        self.start = _constant(copy.deepcopy(network))
 
     def restart(self) -> None:
         """Takes the network of this moment as the start."""
@@ -48,6 +48,15 @@ class OutputScale(nn.Module):
     def extra_repr(self) -> str:
         """Returns the factor, for ``print(network)``."""
         return f"alpha={self.alpha}"
+
+
+def _constant(network: nn.Module) -> nn.Module:
+    """A network whose parameters are buffers: nobody counts or trains them."""
+    for module in network.modules():
+        for name, parameter in list(module.named_parameters(recurse=False)):
+            delattr(module, name)
+            module.register_buffer(name, parameter.detach())
+    return network
 
 
 @dataclass(frozen=True)
