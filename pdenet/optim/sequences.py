@@ -18,6 +18,7 @@ from pdenet.optim.muon import Muon
 from pdenet.optim.phases import Phase
 from pdenet.optim.schedules import Decay
 from pdenet.optim.second_order import LBFGS, Broyden
+from pdenet.optim.stopping import Stopping
 
 
 def adam(
@@ -150,6 +151,7 @@ def ssbroyden(
     update: Update = "ssbroyden2",
     resample_every: int | None = 500,
     log_loss: bool = False,
+    progress: float = 1e-6,
 ) -> tuple[Phase, ...]:
     """Self-scaled Broyden alone: dense curvature, for networks of a few thousand parameters.
 
@@ -158,11 +160,21 @@ def ssbroyden(
         update: Rule by which the inverse Hessian learns.
         resample_every: Points change every so many steps; none keeps them.
         log_loss: Minimize the logarithm of the loss.
+        progress: It stops when 100 evaluations lower the loss by a smaller share. The minimum of an
+            energy is not zero, so that small shares still matter.
 
     Returns:
         One phase.
     """
-    return (Broyden(steps=steps, update=update, resample_every=resample_every, log_loss=log_loss),)
+    return (
+        Broyden(
+            steps=steps,
+            update=update,
+            resample_every=resample_every,
+            log_loss=log_loss,
+            stopping=Stopping(progress=progress),
+        ),
+    )
 
 
 def adam_lbfgs(
@@ -194,6 +206,7 @@ def adam_ssbroyden(
     update: Update = "ssbroyden2",
     resample_every: int | None = 500,
     log_loss: bool = False,
+    progress: float = 1e-6,
 ) -> tuple[Phase, ...]:
     """Adam to find the basin, then self-scaled Broyden to converge in it.
 
@@ -204,11 +217,13 @@ def adam_ssbroyden(
         update: Rule by which the inverse Hessian learns.
         resample_every: Points change every so many Broyden steps; none keeps them.
         log_loss: Minimize the logarithm of the loss in the second phase.
+        progress: Broyden stops when 100 evaluations lower the loss by a smaller share.
 
     Returns:
         Two phases.
     """
-    return (*adam(adam_steps, lr=lr), *ssbroyden(steps, update, resample_every, log_loss))
+    second = ssbroyden(steps, update, resample_every, log_loss, progress)
+    return (*adam(adam_steps, lr=lr), *second)
 
 
 OPTIMIZERS: dict[str, Callable[..., tuple[Phase, ...]]] = {
