@@ -17,7 +17,7 @@ from pdenet.sampling import UniformSampler
 from pdenet.selection import AUTO, REGISTRIES, Part, choose, options
 from pdenet.settings import PARTS
 
-EVERY = [(kind, name) for kind, registry in REGISTRIES.items() for name in registry]
+EVERY = [(k, name) for k, registry in REGISTRIES.items() for name in registry if name != "auto"]
 
 
 @pytest.mark.parametrize(("kind", "name"), EVERY)
@@ -48,6 +48,9 @@ def test_every_part_is_built_from_its_name(kind: str, name: str) -> None:
         ("sampler", MLP(1, 1), "give a Sampler"),
         ("optimizer", [3], "a tuple of phases"),
         ("balance", 1.0, "give a Balance"),
+        ("initializer", 4, "an Initializer"),
+        ("initializer", "zzz", "There are auto, glorot"),
+        ("initializer", {"name": "auto", "R": 2}, "no argument 'R'"),
     ],
 )
 def test_unknown_parts(kind: str, spec: Any, said: str) -> None:
@@ -89,8 +92,10 @@ def problem(request: pytest.FixtureRequest) -> Problem:
 
 
 def test_auto_chooses_every_part_and_says_why(problem: Problem) -> None:
-    chosen, reasons = choose(problem, {kind: Part(kind) for kind in PARTS})
+    chosen, reasons = choose(problem, {kind: Part.parse(kind, {}) for kind in PARTS})
     assert list(chosen) == list(PARTS)
+    # To try initializers costs seconds: it must be asked for.
+    assert chosen.pop("initializer").describe()["name"] == "glorot"
     for kind, part in chosen.items():
         assert part.name == AUTO[kind]
         (reason,) = (r for r in reasons if r.startswith(f"{kind}: "))
@@ -100,7 +105,7 @@ def test_auto_chooses_every_part_and_says_why(problem: Problem) -> None:
 
 
 def test_given_arguments_go_before_automatic_ones(problem: Problem) -> None:
-    parts = {kind: Part(kind) for kind in PARTS}
+    parts = {kind: Part.parse(kind, {}) for kind in PARTS}
     parts["network"] = Part("network", "auto", {"depth": 5})
     parts["sampler"] = Part("sampler", "sobol", {"points": 9})
     chosen, reasons = choose(problem, parts)
