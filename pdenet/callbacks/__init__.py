@@ -1,5 +1,6 @@
 """Lightning callbacks: thin wiring of measuring, diagnosing, stopping and showing into training."""
 
+from pdenet.callbacks.adversarial_sampling import AdversarialSampling
 from pdenet.callbacks.diagnose import DIAGNOSES, check_diagnoses, diagnose, findings
 from pdenet.callbacks.diagnosis import Diagnosis
 from pdenet.callbacks.effective_rank import EffectiveRank
@@ -15,6 +16,7 @@ from pdenet.callbacks.weight_spectrum import WeightSpectrum
 
 __all__ = [
     "DIAGNOSES",
+    "AdversarialSampling",
     "Diagnosis",
     "EffectiveRank",
     "KernelSpectrum",

@@ -23,7 +23,7 @@ class QuadraticCDF(Transform):
     .. math:: q(s) = q_i + w_i (s - s_i) + \tfrac{w_{i+1} - w_i}{2h} (s - s_i)^2.
 
     Args:
-        nodes: Increasing from 0 to 1, shape (..., n + 1).
+        nodes: Increasing from 0 to 1, shape (..., n + 1); one set for all, or one for each map.
         density: Positive values at the nodes, shape (..., n + 1); their integral must be 1.
 
     Reference:
@@ -127,7 +127,7 @@ class Marginals(LazyTransform):
     def __init__(self, dimension: int, cells: int) -> None:
         super().__init__()
         self.log_density = nn.Parameter(torch.zeros(dimension, cells + 1))
-        self.register_buffer("nodes", torch.linspace(0, 1, cells + 1).expand(dimension, -1))
+        self.register_buffer("nodes", torch.linspace(0, 1, cells + 1), persistent=False)
 
     def forward(self, c: Tensor | None = None) -> Transform:
         """The transform with the present parameters."""
@@ -155,7 +155,7 @@ class NonlinearCDF(LazyTransform):
         ends = torch.cat([widths.flip(0), widths]).cumsum(0)
         nodes = torch.cat([torch.zeros(1), ends / ends[-1]])
         nodes[-1] = 1.0
-        self.register_buffer("nodes", nodes.expand(dimension, -1))
+        self.register_buffer("nodes", nodes, persistent=False)
         self.log_density = nn.Parameter(torch.zeros(dimension, cells - 1))
         self.reach = reach
 
@@ -163,11 +163,11 @@ class NonlinearCDF(LazyTransform):
         """The transform with the present parameters."""
         nodes = self.get_buffer("nodes")
         inner = self.log_density.clamp(-LIMIT, LIMIT).exp()
-        widths = nodes.diff(dim=-1)
-        ends = 0.5 * (widths[:, :1] + widths[:, -1:])
-        shares = 0.5 * (widths[:, 1:] + widths[:, :-1])
+        widths = nodes.diff()
+        ends = 0.5 * (widths[0] + widths[-1])
+        shares = 0.5 * (widths[1:] + widths[:-1])
         inner = inner * (1 - ends) / (inner * shares).sum(-1, keepdim=True)
-        one = torch.ones_like(ends)
+        one = torch.ones_like(inner[:, :1])
         cdf = QuadraticCDF(nodes, torch.cat([one, inner, one], -1))
         return DependentTransform(Inside(cdf, self.reach), 1)
 

@@ -75,7 +75,7 @@ class Coupling(LazyTransform):
         self, kept: Tensor, sizes: tuple[int, ...], univariate: Callable[..., Transform], width: int
     ) -> None:
         super().__init__()
-        self.register_buffer("kept", kept)
+        self.register_buffer("kept", kept, persistent=False)
         self.sizes, self.univariate, self.changed = sizes, univariate, int((~kept).sum())
         # Smooth, because gradients of the density enter the Sobolev penalty.
         outputs = self.changed * sum(sizes)

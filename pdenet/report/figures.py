@@ -20,6 +20,7 @@ from pdenet.report.operators import (
     spread_figure,
 )
 from pdenet.report.probe import Probe
+from pdenet.report.sampling import sampling_figures, write_film
 from pdenet.report.slices import Case, View, joined
 from pdenet.report.style import number, save
 from pdenet.report.training import training_figure
@@ -42,6 +43,8 @@ CAPTIONS = {
     "spectra": "Eigenvalues of the kernel over training.",
     "regime": "Lazy or rich: how far training moved the kernel.",
     "weights": "Singular values of the weights over training.",
+    "points": "Training points, by density relative to uniform, and the residual they came from.",
+    "sampling": "Adaptations: how uneven the residual is, and how well the points cover it.",
 }
 
 
@@ -57,6 +60,8 @@ def write_figures(solution: Solution, folder: Path) -> list[Path]:
     """
     target = Path(folder) / "figures"
     target.mkdir(parents=True, exist_ok=True)
+    if solution.record.sampling is not None:
+        write_film(solution.record.sampling, target / "points.gif")
     return [save(figure, target / f"{stem}.png") for stem, figure in figures(solution)]
 
 
@@ -77,6 +82,8 @@ def figures(solution: Solution) -> Iterator[tuple[str, Figure]]:
         yield from _of_fields(Probe(solution), title)
     yield "training", training_figure(record.curve, title, solution.problem.target)
     yield from diagnosis_figures(record.diagnostics, title)
+    if record.sampling is not None:
+        yield from sampling_figures(record.sampling, title)
 
 
 def _of_operator(solution: Solution, title: str) -> Iterator[tuple[str, Figure]]:

@@ -150,6 +150,15 @@ class Solver(pl.LightningModule, ABC):
         """The phase at work."""
         return self.phases[self.progress.phase]
 
+    def use_sampler(self, sampler: Sampler) -> None:
+        """Draws points from another sampler, from the start of the next fit.
+
+        Args:
+            sampler: Bound to the problem's regions here.
+        """
+        sampler.bind({n: c.on for n, c in self.residuals.conditions.items()}, self.seed)
+        self.sampler = self.drawing.sampler = sampler
+
     @property
     def terms(self) -> dict[str, float]:
         """Mean squared residual of each condition at the last step."""

@@ -1,0 +1,173 @@
+"""The adversary: estimators agree, beta follows the residual, collapse is noticed and answered."""
+
+import pytest
+import torch
+from scipy import stats
+
+from pdenet.geometry import Box, Disk, Interval, Points
+from pdenet.sampling import AdversarialSampler
+
+SQUARE = Box(x=(0, 1), y=(0, 1))
+OPTIONS = {"points": 600, "pool": 300, "every": 10, "flow_steps": 15}
+
+
+def bound(region=SQUARE, **options) -> AdversarialSampler:
+    sampler = AdversarialSampler(**{**OPTIONS, **options})
+    sampler.bind({"equation": region}, 0)
+    return sampler
+
+
+def bump(centre, width=0.1, size=1.0):
+    def score(name: str, points: Points) -> torch.Tensor:
+        square = sum((points.x[:, i] - c) ** 2 for i, c in enumerate(centre)) / width**2
+        return size * torch.exp(-square)
+
+    return score
+
+
+def share(points: Points, centre, radius=0.2) -> float:
+    distance = (points.x - torch.tensor(centre)).norm(dim=1)
+    return float((distance < radius).double().mean())
+
+
+@pytest.mark.parametrize("regularization", ["sobolev", "entropy"])
+@pytest.mark.parametrize("estimator", ["score", "pathwise"])
+def test_both_estimators_climb_the_residual(regularization, estimator):
+    sampler = bound(regularization=regularization, estimator=estimator)
+    score = bump((0.3, 0.6), 0.2)
+    for epoch in range(1, 5):
+        sampler.adapt(score, 10 * epoch)
+    points = sampler.draw(40)["equation"]
+    assert share(points, (0.3, 0.6)) > 0.2  # of uniform points: 0.126
+
+
+def test_estimators_agree_in_the_mean():
+    score = bump((0.3, 0.6), 0.3)
+    gradients = {}
+    for estimator in ("score", "pathwise"):
+        # Without a penalty to speak of, and a step too small to move.
+        sampler = bound(estimator=estimator, smoothing=1e-9, lr=1e-12, pool=20_000, flow_steps=1)
+        player = sampler.players["equation"]
+        sampler.adapt(score, 10)
+        marginals = next(iter(player.law.flow.parameters()))
+        assert marginals.grad is not None
+        gradients[estimator] = marginals.grad.flatten()
+    # 20000 and 10000 points: a few per cent.
+    cosine = torch.nn.functional.cosine_similarity(*gradients.values(), dim=0)
+    assert cosine > 0.95
+    sizes = [g.norm().item() for g in gradients.values()]
+    assert sizes[0] == pytest.approx(sizes[1], rel=0.1)
+
+
+def test_two_peaks_keep_their_points():
+    one, other = bump((0.25, 0.25)), bump((0.75, 0.75))
+    sampler = bound()
+    for epoch in range(1, 5):
+        sampler.adapt(lambda n, p: one(n, p) + other(n, p), 10 * epoch)
+    points = sampler.draw(40)["equation"]
+    found = [share(points, c) for c in ((0.25, 0.25), (0.75, 0.75))]
+    assert min(found) > 0.15  # none is forgotten; uniform points give 0.126 each
+    assert max(found) < 3 * min(found)
+
+
+def test_smaller_beta_concentrates_more():
+    score = bump((0.3, 0.6))
+    found = []
+    for smoothing in (0.05, 0.5):
+        sampler = bound(smoothing=smoothing)
+        for epoch in range(1, 4):
+            sampler.adapt(score, 10 * epoch)
+        found.append(share(sampler.draw(30)["equation"], (0.3, 0.6), 0.1))
+    assert found[0] > 1.5 * found[1]
+
+
+def test_beta_falls_with_the_residual():
+    sampler, betas = bound(), []
+    for epoch, size in enumerate((1.0, 1e-3, 1e-3, 1e-3, 1e-3), start=1):
+        sampler.adapt(bump((0.3, 0.6), size=size), 10 * epoch)
+        betas.append(sampler.history.latest["equation"]["beta"])
+    assert betas[-1] < 1e-3 * betas[0]  # the square falls by 1e-6, its running mean lags
+    given = bound(beta=5.0)
+    given.adapt(bump((0.3, 0.6)), 10)
+    # The first beta is the given one, but for the mean over the pools of one adaptation.
+    assert given.history.latest["equation"]["beta"] == pytest.approx(5.0, rel=0.5)
+
+
+def test_missed_turns_are_made_up_for():
+    score = bump((0.3, 0.6))
+    often, once = bound(), bound()
+    for epoch in (1, 2, 3):
+        often.adapt(score, 10 * epoch)
+    once.adapt(score, 30)
+    found = [share(s.draw(30)["equation"], (0.3, 0.6)) for s in (often, once)]
+    assert found[1] == pytest.approx(found[0], rel=0.25)
+
+
+def test_flow_moves_on_when_the_residual_does():
+    sampler = bound()
+    for epoch in range(1, 4):
+        sampler.adapt(bump((0.2, 0.2)), 10 * epoch)
+    for epoch in range(4, 8):
+        sampler.adapt(bump((0.8, 0.8)), 10 * epoch)
+    points = sampler.draw(70)["equation"]
+    assert share(points, (0.8, 0.8)) > 2 * share(points, (0.2, 0.2))
+
+
+def test_collapse_is_noticed_and_answered_by_the_uniform_law():
+    sampler = bound(flow_steps=1, lr=1e-6, pool=2000)
+    score = bump((0.8, 0.8), 0.05)
+    law = sampler.players["equation"].law
+    with torch.no_grad():  # all mass in one corner, none where the residual is
+        marginals = law.flow.get_submodule("layers.0")
+        cells = marginals.log_density.shape[1]  # type: ignore[union-attr]
+        ramp = -8.0 * (torch.arange(cells) > cells // 4)
+        marginals.log_density.copy_(ramp.expand(2, -1))  # type: ignore[union-attr,operator]
+    sampler.adapt(score, 10)
+    (warning,) = sampler.history.warnings
+    assert "collapsed" in warning
+    assert "Step 10" in warning
+    x = sampler.draw(10)["equation"]["x"]
+    assert stats.kstest(x.numpy(), "uniform").pvalue > 1e-3
+    report = sampler.report()
+    assert report is not None
+    assert report["warnings"] == [warning]
+
+
+def test_broken_densities_are_a_collapse():
+    sampler = bound()
+    with torch.no_grad():
+        next(iter(sampler.players["equation"].law.flow.parameters())).fill_(float("nan"))
+    sampler.adapt(bump((0.5, 0.5)), 10)
+    assert "not finite" in sampler.history.warnings[0]
+    assert sampler.draw(10)["equation"].x.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("region", "centre"),
+    [
+        (Box(x=(-1, 1), y=(-1, 1)) - Box(x=(0, 1), y=(-1, 0)), (-0.5, 0.5)),
+        (Disk(center=(0, 0), radius=1) * Interval(t=(0, 1)), (0.3, 0.3, 0.5)),
+        (Interval(x=(0, 4)), (3.0,)),
+    ],
+    ids=["l-shape", "disk in time", "interval"],
+)
+def test_other_regions(region, centre):
+    sampler = bound(region)
+    score = bump(centre, 0.3)
+    uniform = share(region.sample(2000, seed=1), centre, 0.4)
+    for epoch in range(1, 4):
+        sampler.adapt(score, 10 * epoch)
+    points = sampler.draw(30)["equation"]
+    assert region.contains(points.x).all()
+    assert share(points, centre, 0.4) > 1.4 * uniform
+
+
+def test_pathwise_points_must_not_leave_the_region():
+    with pytest.raises(ValueError, match="estimator='pathwise'"):
+        bound(Disk(center=(0, 0), radius=1), estimator="pathwise")
+
+
+def test_without_a_floor_all_points_are_the_flow_s():
+    sampler = bound(floor=0.0)
+    sampler.adapt(bump((0.3, 0.6)), 10)
+    assert sampler.draw(10)["equation"].density.min() < 0.1
