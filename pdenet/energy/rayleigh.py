@@ -93,6 +93,13 @@ class Rayleigh(Functional):
         return self._terms
 
     @property
+    def level_names(self) -> tuple[str, ...]:
+        """What the eigenvalues are called: ``eigenvalue``, or ``eigenvalue 1``, ..."""
+        if self.states == 1:
+            return ("eigenvalue",)
+        return tuple(f"eigenvalue {i + 1}" for i in range(self.states))
+
+    @property
     def own_rows(self) -> tuple[int, ...]:
         """Rows of the pairs (i, i)."""
         ends = itertools.accumulate(range(self.states, 1, -1), initial=0)

@@ -23,7 +23,7 @@ from pdenet.report.probe import Probe
 from pdenet.report.sampling import sampling_figures, write_film
 from pdenet.report.slices import Case, View, joined
 from pdenet.report.style import number, save
-from pdenet.report.training import training_figure
+from pdenet.report.training import lowest_energy, training_figure
 from pdenet.solution import Solution
 
 CAPTIONS = {
@@ -80,7 +80,8 @@ def figures(solution: Solution) -> Iterator[tuple[str, Figure]]:
         yield from _of_operator(solution, title)
     else:
         yield from _of_fields(Probe(solution), title)
-    yield "training", training_figure(record.curve, title, solution.problem.target)
+    floor = lowest_energy(record)
+    yield "training", training_figure(record.curve, title, solution.problem.target, floor)
     yield from diagnosis_figures(record.diagnostics, title)
     if record.sampling is not None:
         yield from sampling_figures(record.sampling, title)

@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from pdenet.energy import Rayleigh
 from pdenet.functions import InputFunction
 from pdenet.record import Record
 from pdenet.report.explanation import explanation
@@ -128,19 +129,23 @@ def _constants(solution: Solution) -> str:
     found = solution.record.unknowns
     if not found:
         return ""
-    known = solution.problem.unknowns
+    known, energy = solution.problem.unknowns, solution.problem.energy
     exact = {n: getattr(known.get(n), "exact", None) for n in found}
+    if isinstance(energy, Rayleigh):
+        exact |= dict(zip(energy.level_names, energy.exact, strict=False))
     rows = [(n, f"{v:.8g}", _number(exact[n], "{:.8g}")) for n, v in found.items()]
     return _table([("constant", "found", "true value"), *rows], header=True)
 
 
 def _problem_rows(solution: Solution) -> list[tuple[str, str]]:
     problem, record = solution.problem, solution.record
+    integrals = {} if problem.energy is None else problem.energy.terms
     return [
         ("domain", describe_domain(problem.domain)),
         *((f"input {n}", _input(f)) for n, f in problem.inputs.items()),
         ("parameters", _text(record.problem.get("parameters", {})) or "none"),
         *((f"condition {n}", f"on {c.on.label}") for n, c in problem.conditions.items()),
+        *((f"integral {n}", f"over {c.on.label}") for n, c in integrals.items()),
         ("reference", record.reference or "none"),
         ("target", f"relative L2 error {problem.target:.0e}"),
     ]

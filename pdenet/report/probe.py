@@ -198,13 +198,15 @@ def components(name: str, shape: tuple[int, ...]) -> tuple[str, ...]:
 
 def equations(solution: Solution) -> tuple[str, ...]:
     """Conditions on the domain or on a full-dimensional part of it: their residuals are drawn."""
-    domain = solution.problem.domain
+    problem, domain = solution.problem, solution.problem.domain
+    # An energy's integrals have no residuals; the equations that it implies have.
+    known = solution.residuals.conditions if problem.energy is None else problem.conditions
 
     def drawn(condition: Condition) -> bool:
         alone = condition.to is None and not condition.integral
         return alone and condition.on.dimension == domain.dimension and _bounded(condition.on)
 
-    return tuple(name for name, c in solution.residuals.conditions.items() if drawn(c))
+    return tuple(name for name, c in known.items() if drawn(c))
 
 
 def contains(region: Region, x: Array) -> Array:

@@ -46,10 +46,12 @@ def problem_panel(problem: Problem) -> Panel:
         A rich panel.
     """
     table = _two_columns()
+    integrals = {} if problem.energy is None else problem.energy.terms
     rows = [
         ("domain", describe_domain(problem.domain)),
         ("fields", ", ".join(_shaped(n, s) for n, s in problem.shapes.items())),
         ("conditions", "\n".join(f"{n} on {c.on.label}" for n, c in problem.conditions.items())),
+        ("minimizes", "\n".join(f"{n} over {c.on.label}" for n, c in integrals.items())),
         ("unknowns", ", ".join(problem.unknowns)),
         ("inputs", ", ".join(map(_called, problem.inputs, problem.inputs.values()))),
         ("parameters", ", ".join(f"{n} = {_short(v)}" for n, v in problem.parameters.items())),
@@ -124,7 +126,7 @@ def indicator_rows(indicators: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = []
     for name, value in indicators.items():
         if isinstance(value, Mapping):
-            text = ", ".join(f"{n} {_short(v)}" for n, v in value.items())
+            text = ", ".join(f"{n.replace('_', ' ')} {_short(v)}" for n, v in value.items())
         else:
             text = _short(value)
         if text:

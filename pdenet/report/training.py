@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import groupby
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pdenet.record import Curve
+from pdenet.record import Curve, Record
 from pdenet.report.probe import Array
 from pdenet.report.style import CYCLE, DASHES, EXACT, Draw, Panel, compose, legend, plain, say
 
@@ -17,13 +19,16 @@ PANEL = Panel(5.7, 3.2)
 SHADES = ("#f2f4f7", "#e3e9f1")
 
 
-def training_figure(curve: Curve, title: str, target: float | None = None) -> Figure:
+def training_figure(
+    curve: Curve, title: str, target: float | None = None, floor: float | None = None
+) -> Figure:
     """Loss and error while training, on logarithmic axes, phases shaded.
 
     Args:
         curve: What was measured.
         title: Of the figure.
         target: Error that counts as solved, drawn as a line.
+        floor: What is taken off the loss, where that is an energy: its minimum.
 
     Returns:
         The figure: one row for the loss, one for the error where it was measured.
@@ -32,10 +37,43 @@ def training_figure(curve: Curve, title: str, target: float | None = None) -> Fi
         ("step", curve.step),
         ("seconds of training", curve.seconds),
     ]
-    rows: list[list[Draw | None]] = [[_losses(curve, clock, at) for clock, at in clocks]]
+    losses = _losses if floor is None else partial(_above, floor)
+    rows: list[list[Draw | None]] = [[losses(curve, clock, at) for clock, at in clocks]]
     if any(e is not None for e in curve.error):
         rows.append([_error(curve, clock, at, target) for clock, at in clocks])
     return compose(rows, title, PANEL)
+
+
+def lowest_energy(record: Record) -> float | None:
+    """The minimum of an energy: the exact one, or the lowest value; None where no energy was met.
+
+    Args:
+        record: The run.
+
+    Returns:
+        In the units of the loss.
+    """
+    found = record.indicators.get("energy")
+    if found is None:
+        return None
+    values = [v for v in record.curve.loss if math.isfinite(v)]
+    return found.get("exact", min(values, default=0.0))
+
+
+def _above(floor: float, curve: Curve, clock: str, at: Sequence[float]) -> Draw:
+    """How far an energy is above its minimum, or below: penalties and rules miss it."""
+    gap = [value - floor for value in curve.loss]
+
+    def draw(ax: Axes) -> None:
+        ax.set_title(f"distance of the energy from {floor:.6g}")
+        sides = [("above", gap, 2.0), ("below", [-g for g in gap], 1.0)]
+        drawn = _plot(ax, at, sides)
+        if not drawn:
+            return say(ax, "nothing was measured")
+        legend(ax, drawn)
+        return _finish(ax, curve, clock, at)
+
+    return draw
 
 
 def _losses(curve: Curve, clock: str, at: Sequence[float]) -> Draw:

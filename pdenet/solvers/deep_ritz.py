@@ -15,7 +15,7 @@ from pdenet.conditions import Condition, Dirichlet
 from pdenet.energy import Energy, Functional, Rayleigh
 from pdenet.networks import MLP, Factory
 from pdenet.networks.initializers import Glorot, Initializer
-from pdenet.optim import Linearization
+from pdenet.optim import Linearization, objective_changed
 from pdenet.problem import Problem
 from pdenet.residuals import Residuals
 from pdenet.solvers.base import Solver
@@ -34,6 +34,7 @@ from pdenet.solvers.start import started_network
 
 TRIED = 64  # points at which densities are tried before training
 PENALTY = 500.0
+SETTLED = 1e-4  # a move of the multipliers, relative, after which they stay
 
 
 class DeepRitz(Solver):
@@ -254,26 +255,53 @@ class DeepRitz(Solver):
             self.register_buffer(self._multiplied[name], zeros)
         self.drawing.fixed = set(self._multiplied)
 
+    def _end_phase(self, reason: str | None, done: int) -> None:
+        """The turn to the next phase; where multipliers still move, they get one more in place."""
+        last = self.progress.phase + 1 == len(self.phases)
+        if reason and last and self._multiplied and self._move_multipliers(now=True):
+            objective_changed(self._optimizer_list[self.progress.phase].optimizer)
+            return
+        super()._end_phase(reason, done)
+
     @torch.no_grad()
-    def _move_multipliers(self) -> bool:
-        """Moves multipliers where it is time to; whether it did."""
+    def _move_multipliers(self, now: bool = False) -> bool:
+        """Moves multipliers where it is time to.
+
+        Args:
+            now: Whether it is time whatever the step.
+
+        Returns:
+            Whether they moved by more than a share of 1e-4.
+        """
         step = self.progress.step
         at = self.multiplied_at
-        due = step > 0 and step % self.update_every == 0 and int(at) != step
+        due = now or (step > 0 and step % self.update_every == 0 and int(at) != step)
         if not (due and self._multiplied):
             return False
-        rank, world = rank_and_world()
-        for name, buffer in self._multiplied.items():
-            multiplier = self.get_buffer(buffer)
-            rows = self.residuals.rows(name, self.drawing.batch[name])
-            move = torch.zeros_like(multiplier)
-            if self.soft[name].integral:
-                move += rows.reshape(1, -1) / world
-            else:
-                move[rank::world] = rows.reshape(len(rows), -1)
-            multiplier += self.penalty * reduce(move, "sum")
+        moved = [self._move(name, self.get_buffer(b)) for name, b in self._multiplied.items()]
         at.fill_(step)
-        return True
+        return max(moved) > SETTLED or not now
+
+    def _move(self, name: str, multiplier: Tensor) -> float:
+        """Moves the multipliers of one condition by the penalty times the misfit.
+
+        Args:
+            name: The condition.
+            multiplier: What is moved.
+
+        Returns:
+            Size of the move, relative to the multipliers.
+        """
+        rank, world = rank_and_world()
+        rows = self.residuals.rows(name, self.drawing.batch[name])
+        move = torch.zeros_like(multiplier)
+        if self.soft[name].integral:
+            move += rows.reshape(1, -1) / world
+        else:
+            move[rank::world] = rows.reshape(len(rows), -1)
+        move = self.penalty * reduce(move, "sum")
+        multiplier += move
+        return float(move.norm() / multiplier.norm().clamp_min(1e-300))
 
     def _check_start(self) -> None:
         """Points with weights, and densities with values, before anything is trained."""

@@ -27,15 +27,13 @@ def eigenvalues(
         points: The last training points.
 
     Returns:
-        Pairs by name, ``eigenvalue`` or ``eigenvalue 1``, ...
+        Pairs by name.
     """
     rule = finer(residuals.problem, {n: points[n] for n in energy.terms}, FINER[-1])
     values, _ = energy.levels(integrals(residuals, rule))
-    exact = [*energy.exact, *[None] * energy.states][: energy.states]
-    names = [f"eigenvalue {i + 1}" for i in range(energy.states)]
-    if energy.states == 1:
-        names = ["eigenvalue"]
-    return {n: (float(v), e) for n, v, e in zip(names, values, exact, strict=True)}
+    exact = [*energy.exact, *[None] * energy.states]
+    triples = zip(energy.level_names, values, exact, strict=False)
+    return {name: (float(value), known) for name, value, known in triples}
 
 
 @torch.no_grad()

@@ -1,0 +1,78 @@
+"""What `auto` stands for where the Deep Ritz method minimizes an energy, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pdenet.problem import Problem
+
+Choice = tuple[str, dict[str, Any], str]
+"""Name of a part, its arguments, and why."""
+
+GAUSS = {1: 256, 2: 2500, 3: 8000}  # nodes by dimension; beyond, tensor rules are out of reach
+SOBOL = 4096
+
+
+def choose_for_energies(kind: str, problem: Problem) -> Choice | None:
+    """The part that suits an energy.
+
+    Args:
+        kind: solver, network, initializer, sampler, optimizer, balance.
+        problem: The problem.
+
+    Returns:
+        Its name, its arguments, and the reason; None where an energy makes no difference.
+    """
+    return _CHOICES[kind](problem) if kind in _CHOICES else None
+
+
+def has_rules(problem: Problem) -> bool:
+    """Whether all integrals of a problem's energy have Gauss rules of many nodes an axis."""
+    assert problem.energy is not None
+    d = problem.domain.dimension
+    if d not in GAUSS:
+        return False
+    return all(term.on.rule(GAUSS[d]) is not None for term in problem.energy.terms.values())
+
+
+def _sampler(problem: Problem) -> Choice:
+    d = problem.domain.dimension
+    if has_rules(problem):
+        return (
+            "quadrature",
+            {"points": GAUSS[d]},
+            f"{GAUSS[d]} Gauss nodes, since an energy is an integral",
+        )
+    return (
+        "sobol",
+        {"points": SOBOL, "boundary_points": 512, "every": 1},
+        f"{SOBOL} fresh points a step, since there is no Gauss rule and the network would find "
+        "the gaps between fixed ones",
+    )
+
+
+def _optimizer(problem: Problem) -> Choice:
+    if has_rules(problem):
+        return (
+            "adam-ssbroyden",
+            {"adam_steps": 400, "resample_every": None, "progress": 1e-10},
+            "since Adam finds the basin and a self-scaled quasi-Newton method converges in it; "
+            "energies are flat at their minimum, so it stops late",
+        )
+    return (
+        "adam",
+        {"lr": 5e-3, "decay_every": 1000},
+        "since integrals by random points change from step to step",
+    )
+
+
+def _balance(problem: Problem) -> Choice:
+    return "static", {}, "since the terms of an energy have their own weights"
+
+
+_CHOICES: dict[str, Callable[[Problem], Choice]] = {
+    "sampler": _sampler,
+    "optimizer": _optimizer,
+    "balance": _balance,
+}
