@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pdenet.conditions import OperatorData, stack_rows
 from pdenet.functions import Ensemble, Functions
@@ -302,6 +302,26 @@ class OperatorResiduals(Residuals):
         parts = [self.model.combine(p.to(like), coefficients) for p in x.split(size)]
         return torch.cat(parts).transpose(0, 1).to("cpu", torch.float64)
 
+    def rows_of_pairs(self, name: str, batch: Batch, coefficients: Tensor) -> Tensor:
+        """Rows of one condition, by a sweep of its own.
+
+        Args:
+            name: The condition.
+            batch: Its tensors; of data, the points, first axis (n,), and values (n, m, fields).
+            coefficients: What the branches make of the functions.
+
+        Returns:
+            As :meth:`forward`.
+        """
+        condition = self.conditions[name]
+        if isinstance(condition, OperatorData):
+            known = {**batch, "factor": condition.factors().to(coefficients)}
+            if known["x"].ndim == 3:
+                known["x"] = known["x"].transpose(0, 1)
+            return self._misfit(condition, known, coefficients)
+        fields = self._many(batch, self.problem.layout(name), coefficients)
+        return self._rows_of_many(name, fields, batch, len(coefficients))
+
     def _many(self, batch: Batch, layout: Layout, coefficients: Tensor) -> dict[str, Jet]:
         """Every field's jet at pairs of points and functions, shape (n m,)."""
         jets = self._fields_of_many(batch["x"], layout, coefficients)
@@ -363,6 +383,78 @@ class OperatorResiduals(Residuals):
             columns[name] = start
             start += int(torch.Size(shape).numel())
         return [columns[name] for name in condition.fields]
+
+
+class OperatorRows(nn.Module):
+    """Rows of an operator at pairs of points and given functions, as J takes them.
+
+    Each point has the rows of all functions. Squares of all rows of a condition add up to their
+    mean over pairs.
+
+    Args:
+        residuals: Problem and network.
+        ensemble: The functions; of data, those that the first tables belong to.
+
+    Attributes:
+        functions: Their number m.
+    """
+
+    def __init__(self, residuals: OperatorResiduals, ensemble: Ensemble) -> None:
+        super().__init__()
+        self.residuals, self.ensemble, self.functions = residuals, ensemble, len(ensemble)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The trained conditions."""
+        return tuple(self.residuals.conditions)
+
+    def batch(self, name: str, points: Points) -> Batch:
+        """Tensors of one condition's points, and its functions or data there.
+
+        Args:
+            name: The condition.
+            points: Its points; of data, some of those that it has.
+
+        Returns:
+            Tensors whose first axis is that of the points.
+        """
+        condition = self.residuals.conditions[name]
+        like = next(self.residuals.model.parameters())
+        if not isinstance(condition, OperatorData):
+            batch = tensors(self.residuals.problem.known[name], points, like)
+            found = channels(self.residuals.problem, name, self.ensemble.functions, batch)
+            return batch | {key: value.movedim(1, 0) for key, value in found.items()}
+        assert points.index is not None
+        index, m = points.index.cpu(), self.functions
+        tables = [condition.tables[field][:m, index].T for field in condition.fields]
+        own = condition.own
+        x = points.x if own is None else own[:m, index].transpose(0, 1)
+        return {"x": x.to(like), "values": torch.stack(tables, dim=-1).to(like)}
+
+    def rows(self, name: str, batch: Batch) -> Tensor:
+        """Rows at points, for each those of all functions.
+
+        Args:
+            name: The condition.
+            batch: Its tensors.
+
+        Returns:
+            Shape (n, m k); (1, m) for an integral.
+        """
+        like = next(self.residuals.model.parameters())
+        coefficients = self.residuals.model.coefficients(self.ensemble.tensors(like))
+        turned = {n: v.movedim(0, 1) if n.startswith(CHANNELS) else v for n, v in batch.items()}
+        rows = self.residuals.rows_of_pairs(name, turned, coefficients)
+        return rows.reshape(1 if self.is_sum(name) else len(batch["x"]), -1)
+
+    def scale(self, name: str, points: Points) -> Tensor:
+        """One over the root of the number of pairs; scalar."""
+        count = self.functions * (1 if self.is_sum(name) else len(points))
+        return next(self.residuals.model.parameters()).new_tensor(count**-0.5)
+
+    def is_sum(self, name: str) -> bool:
+        """Whether a function has one row, the sum over all points."""
+        return self.residuals.conditions[name].integral
 
 
 CHANNELS = "channels of "

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, jacrev, vmap
+from torch.func import jacrev, vmap
 
 from pdenet.residuals import Batch
 from pdenet.tangent.factors import Factors, Plain
@@ -38,8 +39,31 @@ class RowsOf(nn.Module):
         return {name: p for name, p in self.named_parameters() if p.requires_grad}
 
     def at(self, parameters: Named) -> Callable[[Batch], Tensor]:
-        """The same rows with other parameters."""
-        return lambda batch: functional_call(self, dict(parameters), (batch,))
+        """The same rows with other parameters, or other tensors in their place."""
+
+        def rows(batch: Batch) -> Tensor:
+            with self._replaced(parameters):
+                return self(batch)
+
+        return rows
+
+    @contextmanager
+    def _replaced(self, parameters: Named) -> Iterator[None]:
+        # torch.func.functional_call misses modules that stand at two places of a network.
+        given = {id(self.get_parameter(name)): value for name, value in parameters.items()}
+        places = [
+            (module._parameters, key, parameter)
+            for module in self.modules()
+            for key, parameter in module._parameters.items()
+            if id(parameter) in given
+        ]
+        try:
+            for registry, key, parameter in places:
+                registry[key] = given[id(parameter)]  # type: ignore[assignment]
+            yield
+        finally:
+            for registry, key, parameter in places:
+                registry[key] = parameter
 
 
 @dataclass(frozen=True)
@@ -76,7 +100,8 @@ class GeneralRows:
         """Writes the rows to ``out``, shape (n, k, P)."""
         if self.summed:
             out.zero_()
-            self.vjp(torch.ones_like(self.scale), out[0, 0])
+            for k, unit in enumerate(torch.eye(out.shape[1]).to(out)):
+                self.vjp(unit[None], out[0, k])
         else:
             out.copy_(jacobian(self.rows, self.batch, self.chunk))
             out *= self.scale[:, :, None]

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from pdenet.tangent.factors import Factors, Outer, Plain
 from pdenet.tangent.general import GeneralRows
+from pdenet.tangent.pairs import PairRows
 
 STRIP = 256  # rows of a product that are computed to the diagonal, not only below it
 TILE = 512  # outer products on a side of a tile: three tiles stay in the cache
@@ -71,11 +72,12 @@ def kernel(pieces: Sequence[tuple[int, Rows]], out: Tensor, width: int, max_byte
     everything = slice(0, width)
     layered: list[tuple[int, Factors]] = []
     general: list[tuple[int, Rows]] = []
-    for start, rows in pieces:
-        if isinstance(rows, Factors) and everything not in [p.columns for p in rows.plains]:
-            layered.append((start, rows))
-        else:
+    for start, given in pieces:
+        rows = given.factors() if isinstance(given, PairRows) else given
+        if not isinstance(rows, Factors) or everything in [p.columns for p in rows.plains]:
             general.append((start, rows))
+        else:
+            layered.append((start, rows.in_rows() if rows.crossed else rows))
     if layered:
         weights = factored_weights([rows for _, rows in layered])
         _add_written(layered, weights, out, max_bytes)

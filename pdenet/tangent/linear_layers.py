@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from pdenet.tangent.factors import Factors, Outer, Plain
-from pdenet.tangent.recorder import Recorder, Use
+from pdenet.tangent.recorder import Use
 
 Columns = Mapping[nn.Parameter, slice]
 """Where each parameter's columns are."""
@@ -18,29 +18,6 @@ Block = tuple[nn.Parameter, int, int]
 
 Leaves = Mapping[nn.Parameter, Tensor]
 """Parameters that act outside linear layers, and the copies, one a point, that stood for them."""
-
-
-def record(
-    rows_of: Callable[[], Tensor], columns: Columns, modules: Sequence[nn.Module], points: int
-) -> tuple[Tensor, list[Use]]:
-    """Evaluates rows and takes down the uses of linear layers.
-
-    Args:
-        rows_of: Gives the rows.
-        columns: The trained parameters.
-        modules: The network and its parts.
-        points: Number of points.
-
-    Returns:
-        Rows, shape (n, k), in a graph that begins at the layers' outputs, and the uses.
-
-    Raises:
-        RefusedError: The network is of another kind.
-    """
-    recorder = Recorder({id(p): p for p in columns}, modules, points)
-    with torch.enable_grad(), recorder:
-        rows = rows_of()
-    return rows.reshape(points, -1), recorder.uses
 
 
 def collect(
@@ -58,14 +35,14 @@ def collect(
     Returns:
         The factors.
     """
-    found = _Found(columns)
+    found = Found(columns)
     ends = [use.outputs for use in uses] + list(leaves.values())
     if ends and rows.requires_grad:
         gradients = _gradients(rows, ends, scale)
         for use, gradient in zip(uses, gradients, strict=False):
             found.add_layer(use, gradient)
         for parameter, gradient in zip(leaves, gradients[len(uses) :], strict=True):
-            found.add(parameter, gradient.flatten(1).unflatten(1, (len(rows), -1)).movedim(0, 1))
+            found.add_copies(parameter, gradient)
     return found.factors(rows.detach() * scale)
 
 
@@ -88,8 +65,12 @@ def _gradients(rows: Tensor, ends: Sequence[Tensor], scale: Tensor) -> list[Tens
     return [torch.stack(of_one_end) for of_one_end in zip(*passes, strict=True)]
 
 
-class _Found:
-    """Factors so far, by parameter."""
+class Found:
+    """Factors so far, by parameter.
+
+    Args:
+        columns: Where each parameter's columns are.
+    """
 
     def __init__(self, columns: Columns) -> None:
         self.columns = columns
@@ -101,6 +82,10 @@ class _Found:
         """Adds plain columns, shape (n, k, numbers)."""
         old = self.plain.get(parameter)
         self.plain[parameter] = values if old is None else old + values
+
+    def add_copies(self, parameter: nn.Parameter, gradient: Tensor) -> None:
+        """Adds what copies of a parameter give, one a point: gradients of shape (k, n, ...)."""
+        self.add(parameter, gradient.flatten(1).unflatten(1, (gradient.shape[1], -1)).movedim(0, 1))
 
     def add_layer(self, use: Use, gradient: Tensor) -> None:
         """Adds what a layer gives; the gradient at its output has shape (k, c, n, ..., o)."""

@@ -71,6 +71,7 @@ class Recorder(TorchFunctionMode):
     ) -> None:
         super().__init__()
         self.trained, self.points = trained, points
+        self.sizes = {points}
         self.uses: list[Use] = []
         self._factorized = [m for m in modules if isinstance(m, FactorizedLinear)]
         self._running: FactorizedLinear | None = None
@@ -135,7 +136,7 @@ class Recorder(TorchFunctionMode):
             if isinstance(result, Jet)
             else (input[None], result[None])
         )
-        if after.ndim < 3 or after.shape[1] != self.points:
+        if after.ndim < 3 or after.shape[1] not in self.sizes:
             raise RefusedError(
                 f"a linear layer returns shape {tuple(after.shape[1:])} at {self.points} points"
             )

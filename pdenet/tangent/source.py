@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -45,4 +45,14 @@ class RowSource(Protocol):
 
     def modules(self) -> Iterator[nn.Module]:
         """The modules inside."""
+        ...
+
+
+@runtime_checkable
+class PairSource(RowSource, Protocol):
+    """Rows of several functions at each point: shape (n, m k), k rows for each of m functions."""
+
+    @property
+    def functions(self) -> int:
+        """Number m of functions."""
         ...

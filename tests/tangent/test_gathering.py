@@ -36,4 +36,3 @@ def test_two_processes_equal_one(together: list[dict[str, Tensor]]) -> None:
         # Sums in another order: round-off alone.
         torch.testing.assert_close(together[0][name], expected, rtol=1e-12, atol=1e-12)
         assert torch.equal(together[0][name], together[1][name]), name
-
