@@ -89,7 +89,7 @@ def by_autograd(source: OperatorRows, points: Mapping[str, Points]) -> tuple[Ten
 def test_equals_one_reverse_pass_a_row(name: str, problem: Problem) -> None:
     source = rows_of(problem, NETWORKS[name]())
     # As many points as functions too: shapes alone do not tell one from the other.
-    points = {n: c.on.sample(M if n == "walls" else 4, seed=2) for n, c in problem.known.items()}
+    points = {n: c.on.sample(M if n == "walls" else 2, seed=2) for n, c in problem.known.items()}
     tangent = Tangent(source, points)
     assert set(tangent.general) == {"mass"}
     z, dense = by_autograd(source, points)
