@@ -16,7 +16,7 @@ Choice = tuple[str, dict[str, Any], str]
 
 MOST_DIMENSIONS = {True: 3, False: 2}  # of linear problems, and of others
 MOST_COLUMNS = 800  # of the first trial, so that it takes no more than a second
-TRIAL_SECONDS = 0.5  # by counting operations, so that every machine chooses the same
+TRIAL_SECONDS = 1.0  # by counting operations, so that every machine chooses the same
 LOST = {True: 0.5, False: 1e-3}  # of the residual; it may still fall, but nothing says so
 PROMISING = 1e-6  # a residual that has fallen so far needs no further gain
 
@@ -52,7 +52,8 @@ def _tried(problem: Problem) -> str:
         return ""
     best = best_of(search.results)
     stuck = ended == "no-progress" and best.residual > PROMISING
-    if stuck or best.residual > LOST[linear]:
+    trivial = best.rank == 0  # as of an eigenvalue problem, which zero solves
+    if stuck or trivial or best.residual > LOST[linear]:
         return ""
     kind = "linear" if linear else "not linear but smooth"
     return (

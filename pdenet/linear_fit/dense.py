@@ -19,6 +19,7 @@ GEQP3, ORMQR, TZRZF, ORMRZ = get_lapack_funcs(
 CUT = 1e-15  # relative; columns that add less to the span of those before are round-off
 MAX_BYTES = 2**32
 SLACK = 0.01
+ROUND_OFF = 1e-15  # of a coefficient of one, in the scaled rows' sum
 LANES = 64  # columns that LAPACK treats at once
 COPIES = 3  # of the triangle: its rows, their factor, and what LAPACK works in
 
@@ -34,7 +35,7 @@ class DenseSolution:
         condition: Ratio of the first to the last used pivot: an estimate of the condition number
             of what was used, dimensionless.
         residual: ``|A x - b|``.
-        least: The same with all columns above the cut.
+        least: The least of the residual and the round-off that its coefficients leave.
     """
 
     x: Tensor
@@ -102,8 +103,9 @@ class TallFactor:
         r"""Solves, by QR with column pivoting of the triangle.
 
         Pivots below the cut count as zero. Of the columns above it only so many are used as lower
-        the residual to within the slack of what all of them reach: coefficients that lower no
-        residual would only be large, and lose digits.
+        the residual, together with the round-off that their coefficients would leave, to within the
+        slack of the least: small pivots make coefficients large, and sums of large terms lose
+        digits.
 
         Args:
             cut: Relative to the first pivot.
@@ -143,9 +145,12 @@ def _solve_triangle(triangle: Array, cut: float, slack: float, enough: float) ->
     assert info == 0, info
     pivots = np.abs(np.diag(factor))
     numerical = int((pivots > cut * pivots.max(initial=0.0)).sum())
-    # Residual norm with the first k columns, from k = 0 on.
+    used = np.arange(numerical)
+    # With the first k columns, from k = 0 on: residual, and the round-off that coefficients leave.
     tails = np.append(np.sqrt(np.cumsum(rotated[::-1, 0] ** 2)[::-1]), 0.0)[: numerical + 1]
-    rank = int(np.argmax(tails <= max((1 + slack) * tails[-1], enough)))
+    sizes = np.cumsum((rotated[used, 0] / pivots[used]) ** 2) ** 0.5
+    score = tails + np.append(0.0, ROUND_OFF * pivots[:1] * sizes) if numerical else tails
+    rank = int(np.argmax(score <= max((1 + slack) * score.min(), enough)))
     x = np.zeros(columns)
     if rank:
         x[order - 1] = _least_norm(np.triu(factor[:rank]), rotated[:rank, 0])
@@ -155,7 +160,7 @@ def _solve_triangle(triangle: Array, cut: float, slack: float, enough: float) ->
         numerical_rank=numerical,
         condition=float(pivots[0] / pivots[rank - 1]) if rank else 1.0,
         residual=float(tails[rank]),
-        least=float(tails[-1]),
+        least=float(score.min()),
     )
 
 

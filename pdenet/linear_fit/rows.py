@@ -50,8 +50,7 @@ class ScaledRows:
         self.scales: Tensor | None = None
         self._sources = [source for source, _ in sources]
         self._points = [dict(points) for _, points in sources]
-        with only_trained(self._sources, self.parameters):
-            self._tangents = [Tangent(source, points, ROW_BYTES) for source, points in sources]
+        self._tangents: list[Tangent] = []
 
     def blocks(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Rows and their values, both scaled.
@@ -62,6 +61,8 @@ class ScaledRows:
         found: list[Tensor] = []
         start = 0
         with only_trained(self._sources, self.parameters):
+            if not self._tangents:
+                self._prepare()
             for tangent, values in zip(self._tangents, self._values(), strict=True):
                 for rows, block in tangent.blocks():
                     block = self._padded(block.cpu())
@@ -75,6 +76,14 @@ class ScaledRows:
         if found:
             self.scales = torch.cat(found)
 
+    def _prepare(self) -> None:
+        """Tangents try their sources: at zero, since sums of large terms differ by round-off."""
+        kept = flattened(self.parameters)
+        set_flat(self.parameters, torch.zeros_like(kept))
+        pairs = zip(self._sources, self._points, strict=True)
+        self._tangents = [Tangent(source, points, ROW_BYTES) for source, points in pairs]
+        set_flat(self.parameters, kept)
+
     def norm(self) -> float:
         """Norm of the scaled values at the present coefficients."""
         assert self.scales is not None, "make the rows once, so that they have scales"
@@ -85,11 +94,10 @@ class ScaledRows:
         assert self.scales is not None
         return self.norm() / math.sqrt(len(self.scales))
 
-    def measure(self) -> float:
-        """The same; makes the rows first, for their scales' sake."""
+    def make_scales(self) -> None:
+        """Makes the rows for their scales' sake."""
         for _ in self.blocks():
             pass
-        return self.root_mean_square()
 
     def _values(self) -> Iterator[Tensor]:
         """Unscaled values of every source, by forward sweeps alone."""

@@ -20,7 +20,7 @@ from pdenet.sampling import Sampler
 from pdenet.solvers.drawing import Drawing
 from pdenet.solvers.feature_trials import Result, Trial, best_of, next_trial, resized, width_of
 from pdenet.solvers.hard.plan import HardPlan
-from pdenet.solvers.network_fit import NetworkFit
+from pdenet.solvers.network_fit import Check, NetworkFit
 from pdenet.solvers.scales import output_scales
 
 Ending = tuple[StoppedBy, str]
@@ -80,6 +80,7 @@ class FeatureSearch:
         self.trial = self.shown = Trial(self._width or 0)
         self.residuals = self._built(self.trial)
         self.drawing = self._drawn(self.trial, self.residuals)
+        self._check: Check | None = None
         self._least = math.inf
         self._work: NetworkFit | None = None
 
@@ -161,10 +162,20 @@ class FeatureSearch:
         return NetworkFit(
             residuals,
             self.points,
+            self._checked(),
             start=None if fresh else self.residuals,
             linear=self.linear,
             **self._arguments,
         )
+
+    def _checked(self) -> Check:
+        """The check by the first network's features, also after a resume."""
+        if self._check is None:
+            first = self._built(Trial(self._width or 0)).to(self.device)
+            points = self._drawn(Trial(self._width or 0), first).points
+            weights, scaled = self._arguments["weights"], self._arguments["scaled"]
+            self._check = Check(first, points, weights, scaled)
+        return self._check
 
     def _turn(self, work: NetworkFit) -> Ending | None:
         if not self.refine:

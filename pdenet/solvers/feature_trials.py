@@ -22,7 +22,7 @@ REACH = 1.3  # of the data's frequency: the typical one is not the highest
 SATURATED = 0.9  # of the coefficients; features of a wider range still have something to add
 LEAST_STRETCH = 1.4
 SOLVED = 1e-12  # of the residual at the start; below it round-off is fitted
-QUADRUPLE, WORTHWHILE = 4, 0.5  # so many times the coefficients should halve the residual
+QUADRUPLE, WORTHWHILE = 4, 0.6  # what four times the coefficients should lower the residual to
 OPERATIONS_A_SECOND = 1e10  # of one core of today; too low a guess costs features, not time limits
 NEWTON_STEPS = 4
 
@@ -111,43 +111,46 @@ def next_trial(
             "more features nor a wider range lower it much further"
         )
     tried = {result.trial for result in results}
-    for trial in _candidates(best, dimension):
-        if trial not in tried:
-            return _affordable(trial, results, linear, seconds, most_columns)
+    left = [trial for trial in _candidates(best, dimension) if trial not in tried]
+    costs = [_cost(trial, results, linear) for trial in left]
+    fitting = [t for t, (columns, _) in zip(left, costs, strict=True) if columns <= most_columns]
+    for trial, (columns, needed) in zip(left, costs, strict=True):
+        if columns <= most_columns and needed <= seconds:
+            return trial
+    if fitting:
+        columns, needed = costs[left.index(fitting[0])]
+        return "max-seconds", (
+            f"a trial of {columns} coefficients would take all trials to about {needed:.0f} s, "
+            f"more than {seconds:g}"
+        )
+    if left:
+        return "no-progress", f"{costs[0][0]} coefficients would not fit in memory"
     return "no-progress", (
-        f"twice as many features and a wider range did not lower the residual of "
-        f"{best.columns} coefficients"
+        f"neither twice as many features nor a wider range lowered the residual of {best.columns} "
+        "coefficients"
     )
 
 
 def _candidates(best: Result, dimension: int) -> list[Trial]:
+    """Steps from the best trial, the likeliest to pay first."""
     share = best.numerical_rank / best.columns
-    doubled = replace(best.trial, width=2 * best.trial.width)
-    if share >= SATURATED:
-        return [doubled]
     # The span of waves grows like the volume of the box that their frequencies fill.
-    factor = min(2.0, max(LEAST_STRETCH, (0.97 / share) ** (1 / dimension)))
-    return [replace(best.trial, stretch=round(best.trial.stretch * factor, 3)), doubled]
+    factor = min(2.0, max(LEAST_STRETCH, (0.97 / max(share, 0.01)) ** (1 / dimension)))
+    wider = round(best.trial.stretch * factor, 3)
+    twice = 2 * best.trial.width
+    more, wide = replace(best.trial, width=twice), replace(best.trial, stretch=wider)
+    first = [more, wide] if share >= SATURATED else [wide, more]
+    return [*first, Trial(twice, wider)]
 
 
-def _affordable(
-    trial: Trial, results: Sequence[Result], linear: bool, seconds: float, most_columns: int
-) -> Trial | tuple[StoppedBy, str]:
+def _cost(trial: Trial, results: Sequence[Result], linear: bool) -> tuple[int, float]:
+    """Coefficients of a trial, and the seconds of it and of all before, by counting operations."""
     last = results[-1]
     columns = last.columns * trial.width // last.trial.width
-    if columns > most_columns:
-        return "no-progress", f"{columns} coefficients would not fit in memory"
     rows = last.rows * trial.width // last.trial.width
     spent = sum(result.steps * _operations(result.rows, result.columns) for result in results)
-    steps = 1 if linear else NEWTON_STEPS
-    needed = spent + steps * _operations(rows, columns)
-    if needed > seconds * OPERATIONS_A_SECOND:
-        return "max-seconds", (
-            f"{columns} coefficients, the next trial, would take about "
-            f"{steps * _operations(rows, columns) / OPERATIONS_A_SECOND:.0f} s more than are left "
-            f"of {seconds:g}"
-        )
-    return trial
+    needed = spent + (1 if linear else NEWTON_STEPS) * _operations(rows, columns)
+    return columns, needed / OPERATIONS_A_SECOND
 
 
 def _operations(rows: int, columns: int) -> float:

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from pdenet.geometry import Points
 from pdenet.linear_fit import (
     FitReport,
     LastLayerFit,
     ScaledRows,
+    coefficients,
     continuity,
     flattened,
     set_flat,
@@ -26,12 +28,61 @@ FEWEST = 50
 MOST_STEPS = 30  # Gauss-Newton steps
 
 
+class Check:
+    """Fresh points, the same for all networks, that say how good each is.
+
+    Rows are scaled by the geometric mean of two scales: those of the network's own features, as in
+    its fit, would let a wider range pass for a smaller residual; those of the first network would
+    count every ripple of a wider range in full.
+
+    Args:
+        residuals: Problem and the first network.
+        points: Points of every condition, for their numbers.
+        weights: Factor of each condition's squares.
+        scaled: Whether rows are scaled.
+    """
+
+    def __init__(
+        self,
+        residuals: Residuals,
+        points: Mapping[str, Points],
+        weights: Mapping[str, float],
+        scaled: bool,
+    ) -> None:
+        self.points, self.weights, self.scaled = _fresh(residuals, points), weights, scaled
+        self._first: Tensor | None = None
+        _, rows = self.of(residuals)
+        self._first = rows.scales
+
+    def of(self, residuals: Residuals) -> tuple[float, ScaledRows]:
+        """Rows of a network at the fresh points, and their root mean square at zero coefficients.
+
+        Args:
+            residuals: Problem and network.
+
+        Returns:
+            The root mean square, 1 where it is zero; and the rows.
+        """
+        parameters = coefficients(residuals)
+        rows = ScaledRows([(residuals, self.points)], parameters, self.weights, self.scaled)
+        kept = flattened(parameters)
+        set_flat(parameters, _zeros(residuals, kept))
+        rows.make_scales()
+        if self._first is not None:
+            assert rows.scales is not None
+            rows.scales = (rows.scales * self._first).sqrt()
+        unit = rows.root_mean_square() or 1.0
+        set_flat(parameters, kept)
+        return unit, rows
+
+
 class NetworkFit:
     """Fits a network's last layer step by step, from zero, from its own values or from another's.
 
     Args:
         residuals: Problem and network.
         points: Points of every condition.
+        check: Tells how good it is.
         start: Network whose values are taken over, by least squares; itself to go on from its own
             coefficients; None starts from zero.
         linear: Whether the problem is linear.
@@ -41,39 +92,35 @@ class NetworkFit:
         residuals: Problem and network.
         report: What the last step found; None before the first.
         steps: Steps taken.
-        fresh: Root mean square of the scaled residual at fresh points, over that of a network whose
-            coefficients are zero.
+        fresh: Root mean square of the scaled residual at fresh points after the last step, over
+            that of zero coefficients.
     """
 
     def __init__(
         self,
         residuals: Residuals,
         points: Mapping[str, Points],
+        check: Check,
         *,
         start: Residuals | None = None,
         linear: bool = False,
         **arguments: Any,
     ) -> None:
         self.residuals = residuals
-        inside = max(len(p) for p in points.values())
-        joints = continuity(residuals.problem, residuals.model, max(1, round(inside**0.5)))
-        weights, scaled = arguments.get("weights"), arguments.get("scaled", True)
-        # Coefficients of a linear problem lose digits on the way from anywhere but zero.
+        self._unit, self._check = check.of(residuals)
+        most = max(len(p) for p in points.values())
+        joints = continuity(residuals.problem, residuals.model, max(1, round(most**0.5)))
         self._fit = LastLayerFit(residuals, points, linear=linear, more=joints, **arguments)
-        parameters = self._fit.parameters
-        kept = flattened(parameters)
-        self._check = ScaledRows(
-            [(residuals, _fresh(residuals, points)), *joints], parameters, weights, scaled
-        )
-        set_flat(parameters, _zeros(residuals, kept))
-        self._unit = self._check.measure() or 1.0
         self.fresh, self.steps = math.nan, 0
         self.report: FitReport | None = None
         if start is residuals:
-            set_flat(parameters, kept)
-        elif start is not None and not linear:
-            inside_points = next(p for p in points.values() if len(p) == inside)
-            take_over(residuals.model, start.model, inside_points)
+            return
+        # Coefficients of a linear problem lose digits on the way from anywhere but zero.
+        parameters = self._fit.parameters
+        set_flat(parameters, _zeros(residuals, flattened(parameters)))
+        if start is not None and not linear:
+            inside = next(p for p in points.values() if len(p) == most)
+            take_over(residuals.model, start.model, inside)
             for name, constant in start.unknowns.items():
                 with torch.no_grad():
                     residuals.unknowns[name].copy_(constant)
@@ -99,7 +146,7 @@ class NetworkFit:
         return self.steps >= MOST_STEPS
 
 
-def _zeros(residuals: Residuals, kept: torch.Tensor) -> torch.Tensor:
+def _zeros(residuals: Residuals, kept: Tensor) -> Tensor:
     """Zero for the network; unknown constants, which come last, start where the problem says."""
     zeros = torch.zeros_like(kept)
     count = sum(p.numel() for p in residuals.unknowns.parameters())
