@@ -19,7 +19,7 @@ LAYERS = [
     {"sampling", "balancing", "metrics", "frequencies", "linear_fit"},
     {"solvers"},
     {"solution", "operator_errors"},
-    {"accuracy", "selection"},
+    {"accuracy", "selection", "initialization"},
     {"callbacks"},
     {"catalogue"},
     {"report"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 
 from pdenet.report import problem_panel
+from pdenet.report.starts import initializer_table
 from pdenet.run.setup import Run
 from pdenet.solvers import PINN, Solver
 
@@ -20,6 +21,8 @@ def announce(run: Run, solver: Solver) -> None:
     console.print(problem_panel(run.problem))
     for line in (*run.reasons, *conditions(solver)):
         console.print(f"  {line}", highlight=False, markup=False)
+    if run.starts is not None:
+        console.print(initializer_table(run.starts))
 
 
 def conditions(solver: Solver) -> list[str]:

@@ -21,6 +21,7 @@ from pdenet.callbacks import (
     TimeLimit,
     diagnose,
 )
+from pdenet.initialization import Choice, try_initializers
 from pdenet.problem import Problem
 from pdenet.selection import DEFAULT_NAMES, Part, choose, takes_initializer
 from pdenet.settings import Settings
@@ -56,6 +57,19 @@ class Run:
     def __post_init__(self) -> None:
         self.begun = time.monotonic()
         self.chosen, self.reasons = choose(self.problem, self.parts)
+        self.starts: Choice | None = None
+        if self.chosen["initializer"].name == "auto":
+            self._try_initializers()
+
+    def _try_initializers(self) -> None:
+        """Finds where to start from; the settings keep it, so that resuming tries nothing."""
+        usual = self.build_solver(Part("initializer", DEFAULT_NAMES["initializer"]))
+        self.starts = try_initializers(usual)
+        described = self.starts.best.initializer.describe()
+        part = Part.parse("initializer", described)
+        self.chosen["initializer"] = self.parts["initializer"] = part
+        self.settings = replace(self.settings, initializer=described)
+        self.reasons.append(f"initializer: {self.starts.reason}")
 
     @property
     def target(self) -> float:
@@ -74,11 +88,11 @@ class Run:
         parts = {kind: part.for_window(problem) for kind, part in self.parts.items()}
         return Run(problem, parts, share, self.callbacks, None, self.progress)
 
-    def build_solver(self) -> Solver:
-        """The LightningModule, with all its parts."""
+    def build_solver(self, start: Part | None = None) -> Solver:
+        """The LightningModule, with all its parts; from another start than the chosen if given."""
         s, make = self.settings, self.chosen["solver"].build()
         plans = "seconds" in inspect.signature(make).parameters
-        start = self.chosen["initializer"]
+        start = start or self.chosen["initializer"]
         if takes_initializer(make):
             begun = {"initializer": start.build()}
         elif start.as_given() == {"name": DEFAULT_NAMES["initializer"]}:

@@ -1,0 +1,224 @@
+"""Which initializer suits a problem: a few are tried on probe points, without any training.
+
+Effective rank says how many modes of the residual move at a comparable speed, not whether they are
+the ones that the residual consists of, nor whether what is learned at points holds between them.
+So a start is judged by how far gradient descent would bring the residual at fresh points if its
+kernel stayed (:func:`pdenet.diagnostics.predicted_residual`); effective rank and the floor of the
+last layer stand beside it, and decide where that says nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pdenet.balancing import Static
+from pdenet.diagnostics import effective_rank, least_squares_floor, predicted_residual
+from pdenet.geometry import Points
+from pdenet.linear_fit import last_layer
+from pdenet.networks.initializers import (
+    Glorot,
+    Initializer,
+    PartitionOfUnity,
+    VarianceScaling,
+    layers_of,
+)
+from pdenet.residuals import Residuals
+from pdenet.sampling import UniformSampler
+from pdenet.solvers import Solver
+from pdenet.tangent import Tangent
+
+RANGES = (1.0, 2.0, 4.0, 8.0)
+PATCHES = {1: (3, 6, 12), 2: (2, 3), 3: (2,)}
+PATCH_RANGES = (1.0, 2.0, 4.0)
+
+STEPS = 1000  # of gradient descent that is foreseen
+POINTS = 160  # probe points in the interior; a quarter of them on each part of the boundary
+MAX_ENTRIES = 10_000_000  # of J: a second on one core for all candidates
+PROBE_SEED, FRESH_SEED = 2024, 2025
+MOST_DIMENSIONS = 3  # patches in more have too few neurons each
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What one initializer promises.
+
+    Args:
+        initializer: The initializer.
+        parameters: Number of trained parameters.
+        effective_rank: Of K = J J^T at the probe points.
+        floor: Relative residual that the last layer alone could reach there.
+        predicted: Relative residual at fresh points after gradient descent with this kernel;
+            infinite where it cannot be told.
+    """
+
+    initializer: Initializer
+    parameters: int
+    effective_rank: float
+    floor: float
+    predicted: float
+
+    @property
+    def label(self) -> str:
+        """Name and what was varied."""
+        described = self.initializer.describe()
+        del described["name"]
+        plain, shown = type(self.initializer)().describe(), ("R", "patches")
+        changed = {k: v for k, v in described.items() if k in shown or plain.get(k) != v}
+        said = [f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in changed.items()]
+        return f"{self.initializer.name} {', '.join(said)}".strip()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The trials, and the one to start from.
+
+    Args:
+        trials: In the order in which they were made.
+        seconds: What they took.
+    """
+
+    trials: tuple[Trial, ...]
+    seconds: float
+
+    @property
+    def best(self) -> Trial:
+        """The least predicted residual; where none is known, the largest effective rank."""
+        return min(self.trials, key=lambda t: (t.predicted, -t.effective_rank))
+
+    @property
+    def reason(self) -> str:
+        """The choice and why, in one sentence."""
+        best, usual = self.best, self.trials[0]
+        return (
+            f"{best.label}, since of {len(self.trials)} starts its kernel promises the least "
+            f"residual ({best.predicted:.2g} of the start's, against {usual.predicted:.2g} from "
+            f"{usual.label}); effective rank {best.effective_rank:.1f} against "
+            f"{usual.effective_rank:.1f}"
+        )
+
+
+def try_initializers(solver: Solver, candidates: Sequence[Initializer] | None = None) -> Choice:
+    """Tries initializers with a problem's residuals, network and seed.
+
+    Args:
+        solver: A solver that has not been trained; its network is left at the last candidate.
+        candidates: Initializers, the usual one first; by default those of :func:`candidates_for`.
+
+    Returns:
+        What was found. A candidate that does not suit the network is left out.
+
+    Raises:
+        ValueError: None of them suits it.
+    """
+    begun = time.monotonic()
+    trials: list[Trial] = []
+    refused: list[str] = []
+    for initializer in candidates or candidates_for(solver):
+        try:
+            solver.restart(initializer)
+        except ValueError as error:
+            refused.append(str(error))
+            continue
+        trials.append(_try(solver, initializer))
+    if not trials:
+        raise ValueError(f"No initializer could be tried: {'; '.join(refused)}")
+    return Choice(tuple(trials), time.monotonic() - begun)
+
+
+def candidates_for(solver: Solver) -> list[Initializer]:
+    """Initializers worth a trial: what networks draw, wider ranges, patches, and both.
+
+    Networks of patches get as many parameters as the plain one has, so that steps cost the same.
+
+    Args:
+        solver: The solver, with its network.
+
+    Returns:
+        The initializers, the usual one first.
+    """
+    found: list[Initializer] = [Glorot(), *(VarianceScaling(R=r) for r in RANGES)]
+    problem, (width, deep) = solver.problem, _size(solver)
+    order = max(demand.layout.order for demand in problem.demands.values())
+    window: Any = "smooth" if order <= 2 else "infinitely-smooth"
+    d = problem.domain.dimension
+    for patches in PATCHES.get(d, ()) if d <= MOST_DIMENSIONS else ():
+        # The hidden layers of m networks of width w / sqrt(m) hold as much as one of width w.
+        count = patches**d
+        share = max(2, round(width / (math.sqrt(count) if deep else count)))
+        found += [
+            PartitionOfUnity(patches=patches, window=window, R=r, width=share) for r in PATCH_RANGES
+        ]
+    return found
+
+
+def _size(solver: Solver) -> tuple[int, bool]:
+    """Width of the network, and whether layers of that width follow each other."""
+    layers = next(layers_of(solver.residuals.model))
+    inner = [*layers.first, *layers.hidden]
+    return (inner[0].out_features if inner else 1), len(inner) > 1
+
+
+def _try(solver: Solver, initializer: Initializer) -> Trial:
+    residuals = solver.residuals
+    trained = sum(p.numel() for p in residuals.parameters() if p.requires_grad)
+    points = max(16, min(POINTS, MAX_ENTRIES // trained))
+    probes, fresh = (_rows(solver, points, seed) for seed in (PROBE_SEED, FRESH_SEED))
+    jacobian, z = probes
+    rank, floor, predicted = math.nan, math.nan, math.inf
+    if bool(jacobian.isfinite().all()) and bool(z.isfinite().all()) and bool(jacobian.any()):
+        rank = float(effective_rank(jacobian @ jacobian.T))
+        floor = _floor(residuals, jacobian, z)
+        if bool(z.any()):
+            predicted = predicted_residual(jacobian, z, STEPS, fresh)
+    return Trial(initializer, trained, rank, floor, predicted)
+
+
+def _floor(residuals: Residuals, jacobian: Tensor, z: Tensor) -> float:
+    like = next(residuals.model.parameters())
+    some = residuals.problem.domain.sample(5, seed=0).x.to(like)
+    try:
+        last = {id(p) for p in last_layer(residuals.model, some)}
+    except ValueError:  # it ends in something else
+        return math.nan
+    start, columns = 0, []
+    for p in residuals.parameters():
+        if p.requires_grad:
+            if id(p) in last:
+                columns.append(jacobian[:, start : start + p.numel()])
+            start += p.numel()
+    return float(least_squares_floor(torch.cat(columns, 1), z))
+
+
+def _rows(solver: Solver, points: int, seed: int) -> tuple[Tensor, Tensor]:
+    """J and the residual at probe points, with the balance's weights where they are fixed."""
+    residuals = solver.residuals
+    sampler = UniformSampler(points=points, boundary_points=max(8, points // 4), every=None)
+    sampler.bind({name: c.on for name, c in residuals.conditions.items()}, seed)
+    drawn = dict(_fitting(residuals, sampler.draw(0), points))
+    tangent = Tangent(residuals, drawn)
+    jacobian, z = tangent.dense().detach(), tangent.values().detach()
+    given = solver.balance.weights if isinstance(solver.balance, Static) else {}
+    for name, rows in tangent.rows.items():
+        factor = math.sqrt(given.get(name, 1.0))
+        jacobian[rows], z[rows] = jacobian[rows] * factor, z[rows] * factor
+    return jacobian, z
+
+
+def _fitting(
+    residuals: Residuals, drawn: dict[str, Points], points: int
+) -> Iterator[tuple[str, Points]]:
+    """Integrals on a quadrature; of measurements, at most so many."""
+    for name, condition in residuals.conditions.items():
+        found = drawn[name]
+        if condition.integral:
+            found = condition.on.quadrature(len(found))
+        elif len(found) > points:
+            found = found.select(slice(0, None, -(-len(found) // points)))
+        yield name, found
