@@ -1,6 +1,7 @@
 """``python -m benchmarks run SUITE`` writes a Record; ``python -m benchmarks table SUITE`` a table.
 
-Suites: step-speed (seconds of a training step), catalogue (every problem by default settings).
+Suites: step-speed (seconds of a training step), catalogue (every problem by default settings),
+tangent (CPU seconds of J and what is made of it).
 """
 
 from __future__ import annotations
@@ -15,10 +16,15 @@ import torch
 
 from benchmarks.catalogue import suite as catalogue
 from benchmarks.step_speed import suite as step_speed
+from benchmarks.tangent import suite as tangent
 from pdenet.record import machine, versions
 
 HERE = Path(__file__).parent
-SUITES: dict[str, ModuleType] = {"step-speed": step_speed, "catalogue": catalogue}
+SUITES: dict[str, ModuleType] = {
+    "step-speed": step_speed,
+    "catalogue": catalogue,
+    "tangent": tangent,
+}
 PEERS = ("deepxde", "pina-mathlab", "jax", "optax")
 
 

@@ -1,0 +1,1 @@
+"""Cost of J, its Gram matrices and products, against a training step and other ways to get J."""
