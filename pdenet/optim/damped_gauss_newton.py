@@ -38,8 +38,8 @@ class DampedGaussNewton(JacobianOptimizer):
             by size and damping.
         geodesic: Bend each step along the curvature of z (Transtrum and Sethna, arXiv 1201.5885);
             not with cg.
-        rank: Columns of the preconditioner of cg.
-        refresh: Steps between its renewals.
+        rank: Columns of the preconditioner of cg; it is renewed when solves since the last renewal
+            took as many products as that, which is what it costs.
         iterations: Most products in one solve by cg.
         tolerance: Residual at which cg ends, relative.
         max_bytes: Bound on the memory of matrices; beyond, auto takes cg.
@@ -68,7 +68,6 @@ class DampedGaussNewton(JacobianOptimizer):
         algebra: Algebra = "auto",
         geodesic: bool = True,
         rank: int = 100,
-        refresh: int = 20,
         iterations: int = 100,
         tolerance: float = 1e-2,
         max_bytes: int = 2**31,
@@ -76,26 +75,27 @@ class DampedGaussNewton(JacobianOptimizer):
     ) -> None:
         super().__init__(parameters, stopping or Stopping(patience=20))
         self.first, self.algebra, self.geodesic = damping, algebra, geodesic
-        self.rank, self.refresh = rank, refresh
-        self.iterations, self.tolerance = iterations, tolerance
+        self.rank, self.iterations, self.tolerance = rank, iterations, tolerance
         self.max_bytes = max_bytes
         self.damping = math.nan  # until the first step, which sees the matrix's norm
         self._growth = 2.0
         self._size = math.inf  # norm of the last J^T J
         self._sketch: Nystrom | None = None
+        self._products = 0  # since it was made
 
     def _advance(self, linear: Linearization, x: Tensor) -> float:
         solves = self._factored(linear)
         if math.isnan(self.damping):
             self.damping = self.first * self._size
         self.damping = max(self.damping, LOWEST * self._size)
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             step = solves.solve(self.damping)
             if step is None:
                 self._raise()
                 continue
             if step.predicted <= NOISE * abs(linear.loss):
-                self.stop_reason = "converged: no step promises more than round-off"
+                if attempt == 0:
+                    self.stop_reason = "converged: no step promises more than round-off"
                 break
             loss = self._trial(linear, x + self._bent(linear, x, step.d, solves))
             gain = (linear.loss - loss) / step.predicted
@@ -103,10 +103,9 @@ class DampedGaussNewton(JacobianOptimizer):
                 self._lower(gain)
                 return loss
             self._raise()
-        else:
-            self.stop_reason = (
-                f"no progress: no damping up to {self.damping:.0e} gave a step that lowers the loss"
-            )
+        self.stop_reason = self.stop_reason or (
+            f"no progress: no damping up to {self.damping:.0e} gave a step that lowers the loss"
+        )
         self.objective.place(x)
         return linear.loss
 
@@ -159,11 +158,17 @@ class DampedGaussNewton(JacobianOptimizer):
         return algebra, reason
 
     def _matrix_free(self, linear: Linearization) -> MatrixFree:
-        if self._sketch is None or self.taken % self.refresh == 0:
+        if self._sketch is None or self._products >= self.rank:
             self._sketch = Nystrom.of(linear.products, linear.gradient, self.rank, self.taken)
+            self._products = 0
         self._size = float(self._sketch.values.norm())
+
+        def product(v: Tensor) -> Tensor:
+            self._products += 1
+            return linear.products(v[:, None])[:, 0]
+
         return MatrixFree(
-            lambda v: linear.products(v[:, None])[:, 0],
+            product,
             linear.gradient,
             self._sketch,
             self.tolerance,
@@ -177,7 +182,7 @@ class DampedGaussNewton(JacobianOptimizer):
         self.objective.place(x + PROBE * d)
         change = (linear.residuals() - linear.z) / PROBE
         bending = 2 / PROBE * (change - linear.jvp(d))
-        a = -solves.pull_back(linear.vjp(bending), linear.gather(bending))
+        a = -solves.pull_back(linear.vjp(bending), bending)
         short = 2 * float(a.norm()) <= BEND * float(d.norm())
         return d + 0.5 * a if short else d
 
@@ -189,12 +194,13 @@ class DampedGaussNewton(JacobianOptimizer):
             "damping": self.damping,
             "growth": self._growth,
             "size": self._size,
+            "products": self._products,
             "sketch": None if sketch is None else (sketch.basis, sketch.values),
         }
 
     def _remember(self, memory: dict[str, Any]) -> None:
         self.damping, self._growth = memory["damping"], memory["growth"]
-        self._size = memory["size"]
+        self._size, self._products = memory["size"], memory["products"]
         like = self.objective.position()
         if memory["sketch"] is not None:
             basis, values = (copied(t, like) for t in memory["sketch"])

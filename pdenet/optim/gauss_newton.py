@@ -67,7 +67,6 @@ class LevenbergMarquardt(GaussNewtonPhase):
         algebra: auto, cholesky, qr, kernel (in the space of the rows) or cg (without matrices).
         geodesic: Bend each step along the curvature of the residuals; not with cg.
         rank: Columns of the preconditioner of cg.
-        refresh: Steps between its renewals.
         iterations: Most products in one solve by cg.
         tolerance: Residual at which cg ends, relative.
 
@@ -80,13 +79,12 @@ class LevenbergMarquardt(GaussNewtonPhase):
     algebra: Algebra = "auto"
     geodesic: bool = True
     rank: int = 100
-    refresh: int = 20
     iterations: int = 100
     tolerance: float = 1e-2
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        positive(self, "damping", "rank", "refresh", "iterations", "tolerance")
+        positive(self, "damping", "rank", "iterations", "tolerance")
         require(self, "tolerance", self.tolerance < 1, "below 1")
         choices = get_args(Algebra)
         require(self, "algebra", self.algebra in choices, f"one of {', '.join(choices)}")
@@ -104,7 +102,6 @@ class LevenbergMarquardt(GaussNewtonPhase):
             algebra=self.algebra,
             geodesic=self.geodesic,
             rank=self.rank,
-            refresh=self.refresh,
             iterations=self.iterations,
             tolerance=self.tolerance,
             max_bytes=self.max_bytes,
@@ -136,7 +133,7 @@ class ENGD(GaussNewtonPhase):
     """
 
     resample_every: int | None = 20
-    cutoff: float = 1e-10
+    cutoff: float = 1e-6
     search: Search = "grid"
 
     def __post_init__(self) -> None:

@@ -75,7 +75,7 @@ def gauss_newton_cg(
 
 def engd(
     steps: int | None = None,
-    cutoff: float = 1e-10,
+    cutoff: float = 1e-6,
     search: Search = "grid",
     resample_every: int | None = 20,
 ) -> tuple[Phase, ...]:

@@ -19,15 +19,14 @@ from torch import Tensor, nn
 class Linearization(ABC):
     """An objective and the Jacobian of its rows, at the parameters it was made at.
 
-    Where several processes share the rows, ``z``, :meth:`jvp` and :meth:`residuals` hold those of
-    this process; everything summed over rows is summed over all, and :meth:`dense` gathers them.
-    Tensors are float64.
+    Several processes that share the rows are given the same: all rows, and sums over all. Tensors
+    are float64.
 
     Args:
         loss: The objective.
         gradient: Its gradient, shape (P,).
-        z: Weighted residual rows with ``loss = 1/2 |z|^2``, shape (n,); None for an energy.
-        shape: Rows of all processes, and parameters: (N, P).
+        z: Weighted residual rows with ``loss = 1/2 |z|^2``, shape (N,); None for an energy.
+        shape: (N, P).
     """
 
     loss: float
@@ -37,7 +36,7 @@ class Linearization(ABC):
 
     @abstractmethod
     def dense(self) -> tuple[Tensor, Tensor | None]:
-        """J and z of all processes, shapes (N, P) and (N,)."""
+        """J and z, shapes (N, P) and (N,)."""
 
     @abstractmethod
     def normal(self) -> Tensor:
@@ -45,7 +44,7 @@ class Linearization(ABC):
 
     @abstractmethod
     def jvp(self, v: Tensor) -> Tensor:
-        """J v, shape (n,)."""
+        """J v, shape (N,)."""
 
     @abstractmethod
     def vjp(self, w: Tensor) -> Tensor:
@@ -57,11 +56,7 @@ class Linearization(ABC):
 
     @abstractmethod
     def residuals(self) -> Tensor:
-        """Z at the parameters as they are now, shape (n,)."""
-
-    def gather(self, rows: Tensor) -> Tensor:
-        """Rows of all processes, from those of this one, shapes (n,) and (N,)."""
-        return rows
+        """Z at the parameters as they are now, shape (N,)."""
 
     @abstractmethod
     def evaluate(self) -> float:
@@ -103,7 +98,7 @@ class LeastSquares:
 
 @dataclass
 class DenseRows(Linearization):
-    """A linearization whose J is at hand, in one process.
+    """A linearization whose J is at hand.
 
     Args:
         loss: The objective.
@@ -151,7 +146,7 @@ class DenseRows(Linearization):
     @torch.no_grad()
     def residuals(self) -> Tensor:
         """Z at the parameters as they are now."""
-        return self.function().double()
+        return self.function().detach().double()
 
     def evaluate(self) -> float:
         """Half the squared norm of z, now."""

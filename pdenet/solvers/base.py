@@ -374,14 +374,16 @@ class Solver(pl.LightningModule, ABC):
         self._draw()
         weighing = not (self.phase.fixed_points and self._weights)
         with torch.set_grad_enabled(weighing and "gradients" in self.balance.needs):
-            self._judge(self.residuals(self.drawing.batch))
-        return linearize(self.drawing, self._weights, self._tangent_here())
+            loss = self._judge(self.residuals(self.drawing.batch)).detach()
+        return linearize(loss, self.drawing, self._weights, self._tangent_here(), self.objective)
 
     def _tangent_here(self) -> Tangent:
-        """J at this step's points of this process; made once for each set of points."""
-        if self._tangent is None or self._tangent[0] != self.drawing.version:
-            mine = {n: p for n, p in self.drawing.mine.items() if len(p)}
-            self._tangent = self.drawing.version, Tangent(self.residuals, mine)
+        """J at this step's points; what it learns of the network serves all sets of points."""
+        version, points = self.drawing.version, self.drawing.points
+        if self._tangent is None:
+            self._tangent = version, Tangent(self.residuals, points, shard=rank_and_world())
+        elif self._tangent[0] != version:
+            self._tangent = version, self._tangent[1].at(points)
         return self._tangent[1]
 
     def _loss(self) -> Tensor:

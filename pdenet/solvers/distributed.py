@@ -37,28 +37,6 @@ def reduce(tensor: Tensor, operation: Literal["sum", "max"]) -> Tensor:
     return result
 
 
-def gather(rows: Tensor) -> Tensor:
-    """Rows of all processes, which may have different numbers of them, in the processes' order.
-
-    Args:
-        rows: This process's, shape (n, ...).
-
-    Returns:
-        Shape (N, ...), the same on each; the tensor itself where there is one process.
-    """
-    if not distributed():
-        return rows
-    count = torch.tensor(len(rows), device=rows.device)
-    counts = [torch.zeros_like(count) for _ in range(dist.get_world_size())]
-    dist.all_gather(counts, count)
-    sizes = [int(c) for c in counts]
-    padded = rows.new_zeros((max(sizes), *rows.shape[1:]))
-    padded[: len(rows)] = rows
-    found = [torch.empty_like(padded) for _ in sizes]
-    dist.all_gather(found, padded)
-    return torch.cat([part[:size] for part, size in zip(found, sizes, strict=True)])
-
-
 def mean_over_ranks(loss: Tensor, gradients: Sequence[Tensor]) -> Tensor:
     """Averages a loss and its gradients over all processes, in one message.
 

@@ -83,22 +83,20 @@ class Drawing:
         squares = rows.square() if rows.ndim == 1 else rows.square().sum(-1)
         return (weight * self._shares[name] * squares).sum()
 
-    def factors(self, name: str, weight: Tensor) -> Tensor:
-        """Roots of what the squared rows of this process are multiplied by in the loss, twice.
-
-        The sum over processes of half the squares of rows times factors is the loss of a
-        condition.
+    def of_mean(self, name: str, weight: Tensor) -> Tensor:
+        """A weight in the loss, as a factor of squared rows in their plain mean.
 
         Args:
             name: The condition.
-            weight: A number, or one for each point, shape (n,).
+            weight: A number, or one for each of this process's points, shape (n,).
 
         Returns:
-            One for each of this process's points, shape (n,).
+            Shape () or (n,).
         """
+        if self.residuals.conditions[name].integral:
+            return weight.reshape(())
         _, world = rank_and_world()
-        n = 1 if self.residuals.conditions[name].integral else len(self.mine[name])
-        return (weight * self._shares[name] / world).sqrt().expand(n)
+        return weight * self._shares[name] * (len(self.points[name]) / world)
 
     def _take(self, name: str, points: Points) -> None:
         rank, world = rank_and_world()

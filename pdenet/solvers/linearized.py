@@ -2,141 +2,114 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from pdenet.optim import Linearization
-from pdenet.solvers.distributed import gather, reduce
+from pdenet.solvers.distributed import mean_over_ranks
 from pdenet.solvers.drawing import Drawing
+from pdenet.tangent import Linearization as TangentProducts
 from pdenet.tangent import Tangent
+from pdenet.tangent.gathering import gather
+
+Rows = Mapping[str, Tensor]
 
 
 @dataclass
-class WeightedTangent(Linearization):
-    """Rows of a tangent times the square roots of their weights, shared by all processes.
+class TangentRows(Linearization):
+    """A linearization whose Jacobian is that of a tangent, with weights; float64.
 
     Args:
-        loss: The loss over all processes.
+        loss: The objective over all processes.
         gradient: Its gradient, shape (P,).
-        z: This process's weighted rows, shape (n,).
-        shape: (N, P), rows of all processes.
-        tangent: This process's unweighted rows.
-        factors: What its rows are multiplied by, shape (n,).
-        rows: Weighted rows at the parameters as they are, shape (n,).
-        jacobian: This process's weighted J where it fits in memory; else None.
+        z: Weighted rows, shape (N,); None for an energy.
+        shape: (N, P).
+        rows: z and J at the parameters of this moment, weighted.
+        loss_now: The objective over all processes, at the parameters as they are.
+        rows_now: Weighted rows, shape (N,), at the parameters as they are.
     """
 
-    tangent: Tangent
-    factors: Tensor
-    rows: Callable[[], Tensor]
-    jacobian: Tensor | None = field(default=None, repr=False)
-
-    @classmethod
-    def at(cls, tangent: Tangent, factors: Tensor, rows: Callable[[], Tensor]) -> WeightedTangent:
-        """Linearizes at the parameters as they are.
-
-        Args:
-            tangent: Unweighted rows of this process.
-            factors: What its rows are multiplied by, shape (n,).
-            rows: Weighted rows at the parameters as they are, shape (n,).
-
-        Returns:
-            The linearization.
-        """
-        z = rows().double()
-        n, p = tangent.shape
-        count, square = reduce(z.new_tensor([n, float(z @ z)]), "sum").tolist()
-        found = cls(0.5 * square, z, z, (int(count), p), tangent, factors, rows)
-        if 8 * n * p <= tangent.max_bytes:
-            found.jacobian = tangent.dense().double().mul_(factors[:, None])
-        found.gradient = found.vjp(z)
-        return found
+    rows: TangentProducts
+    loss_now: Callable[[], Tensor]
+    rows_now: Callable[[], Tensor]
+    _jacobian: Tensor | None = field(default=None, repr=False)
 
     def dense(self) -> tuple[Tensor, Tensor | None]:
-        """J and z of all processes."""
-        blocks = [block for _, block in self._blocks()]
-        assert self.z is not None
-        jacobian = blocks[0] if len(blocks) == 1 else torch.cat(blocks)
-        return gather(jacobian), gather(self.z)
+        """J and z."""
+        if self._jacobian is None:
+            self._jacobian = self.rows.dense().double()
+        return self._jacobian, self.z
 
     def normal(self) -> Tensor:
-        """J^T J over all processes."""
-        p = self.shape[1]
-        total = self.factors.new_zeros((p, p), dtype=torch.float64)
-        for _, block in self._blocks():
-            total.addmm_(block.T, block)
-        return reduce(total, "sum")
+        """J^T J; products of single precision would lose half of its digits."""
+        if self.rows.z.dtype == torch.float64:
+            return self.rows.normal()[0]
+        jacobian, _ = self.dense()
+        return jacobian.T @ jacobian
 
     def products(self, v: Tensor) -> Tensor:
         """J^T J times a block of vectors, (P, k) to (P, k)."""
-        if self.jacobian is None and v.shape[1] == 1:
-            return self.vjp(self.jvp(v[:, 0]))[:, None]
-        total = torch.zeros_like(v)
-        for _, block in self._blocks():
-            total.addmm_(block.T, block @ v)
-        return reduce(total, "sum")
+        if v.shape[1] == 1 or 8 * self.shape[0] * self.shape[1] > self.rows.max_bytes:
+            return super().products(v)
+        jacobian, _ = self.dense()
+        return jacobian.T @ (jacobian @ v)
 
     def jvp(self, v: Tensor) -> Tensor:
-        """J v of this process."""
-        if self.jacobian is not None:
-            return self.jacobian @ v
-        like = self.factors
-        return (like * self.tangent.jvp(v.to(like))).double()
+        """J v, shape (N,)."""
+        return self.rows.jvp(v.to(self.rows.z)).double()
 
     def vjp(self, w: Tensor) -> Tensor:
-        """J^T w over all processes."""
-        if self.jacobian is not None:
-            return reduce(w @ self.jacobian, "sum")
-        return reduce(self.tangent.vjp(self.factors * w.to(self.factors)).double(), "sum")
-
-    def gather(self, rows: Tensor) -> Tensor:
-        """Rows of all processes."""
-        return gather(rows)
+        """J^T w, shape (P,)."""
+        return self.rows.vjp(w.to(self.rows.z)).double()
 
     def residuals(self) -> Tensor:
-        """Weighted rows of this process, now."""
-        return self.rows().double()
+        """Rows z at the parameters as they are now, shape (N,)."""
+        return self.rows_now().double()
 
     def evaluate(self) -> float:
-        """The loss over all processes, now."""
-        z = self.residuals()
-        return 0.5 * float(reduce(z @ z, "sum"))
-
-    def _blocks(self) -> Iterator[tuple[slice, Tensor]]:
-        if self.jacobian is not None:
-            yield slice(0, len(self.jacobian)), self.jacobian
-            return
-        for rows, block in self.tangent.blocks():
-            yield rows, block.double().mul_(self.factors[rows, None])
+        """The objective at the parameters as they are now."""
+        with torch.no_grad():
+            return float(self.loss_now())
 
 
-def linearize(drawing: Drawing, weights: Mapping[str, Tensor], tangent: Tangent) -> WeightedTangent:
+def linearize(
+    loss: Tensor,
+    drawing: Drawing,
+    weights: Rows,
+    tangent: Tangent,
+    objective: Callable[[Rows, Rows], Tensor],
+) -> TangentRows:
     """Weighted rows at a drawing's points, so that the loss is half their squared norm.
 
     Args:
+        loss: The loss of this process at the parameters as they are.
         drawing: Points and the network.
         weights: The balance's weights by condition, shape () or (n,).
-        tangent: J at this process's points, without weights.
+        tangent: J at the points, without weights.
+        objective: The loss of this process, from rows and weights.
 
     Returns:
         The linearization, at the parameters as they are.
     """
-    # Of each row: the root of its share in the loss.
-    roots = {name: drawing.factors(name, weights[name]) for name in tangent.rows}
+    squares = {name: drawing.of_mean(name, weight) for name, weight in weights.items()}
+    rows = tangent.linearize(squares)
 
-    def rows() -> Tensor:
-        with torch.no_grad():
-            found = drawing.residuals(drawing.batch)
-        parts = [(found[n].reshape(len(root), -1).mT * root).mT for n, root in roots.items()]
-        return torch.cat([part.flatten() for part in parts])
+    def loss_now() -> Tensor:
+        return mean_over_ranks(objective(drawing.residuals(drawing.batch), weights), [])
 
-    # Rows of the tangent come with 1 / sqrt(n) already.
-    factors = []
-    for name, root in roots.items():
-        here = tangent.rows[name]
-        per_point = (here.stop - here.start) // len(root)
-        factors.append((root * len(root) ** 0.5).repeat_interleave(per_point))
-    return WeightedTangent.at(tangent, torch.cat(factors), rows)
+    @torch.no_grad()
+    def rows_now() -> Tensor:
+        found, parts = drawing.residuals(drawing.batch), []
+        for name, part in tangent.parts.items():
+            mine = found[name].reshape(-1, part.k)[: part.count]
+            root = (torch.as_tensor(squares[name]).to(mine) * part.scale[:, 0] ** 2).sqrt()
+            parts.append(gather(root[: part.count, None] * mine, part).flatten())
+        return torch.cat(parts)
+
+    z = rows.z.double()
+    gradient = rows.vjp(rows.z).double()
+    total = float(mean_over_ranks(loss, []))
+    return TangentRows(total, gradient, z, rows.shape, rows, loss_now, rows_now)

@@ -39,7 +39,7 @@ PHASES: dict[str, Phase] = {
     "ssbroyden2-gauss-newton": Broyden(start="gauss-newton"),
     "levenberg-marquardt": LevenbergMarquardt(),
     "levenberg-marquardt-qr": LevenbergMarquardt(algebra="qr"),
-    "gauss-newton-cg": LevenbergMarquardt(algebra="cg", rank=10, refresh=4),
+    "gauss-newton-cg": LevenbergMarquardt(algebra="cg", rank=10),
     "engd": ENGD(cutoff=1e-4),
     "engd-w": ENGDW(damping=1e-4),
     "spring": SPRING(damping=1e-3, rate=0.5),
