@@ -19,7 +19,8 @@ FLAT = 0.2  # fall of log loss per e-fold of the steps: 13 % when they double
 WINDOWS = 100
 ONSET = 0.01  # of all steps: before it time counts evenly, after it by its logarithm
 LEAST_FALL = 0.1  # of log loss, that makes a descent
-LEAST_WINDOWS, LEAST_TIME = 3, 0.2  # that make a plateau: windows, and e-folds of the steps
+LEAST_WINDOWS = 3  # that make a plateau,
+LEAST_TIME, LEAST_SHARE = 0.5, 0.1  # and e-folds of the steps, or the share of all steps
 INITIAL = 0.9  # of the first loss, that an initial plateau keeps
 MOTION = 0.1  # of the largest change of amplitudes, above which they still move
 LOW_RANK = 0.1  # of the modes there could be
@@ -86,9 +87,9 @@ def training_stages(steps: Sequence[int], loss: Sequence[float]) -> list[Stage]:
         return []
     noise = scatter(y, count)
     fit, pieces = straightened(x, y, noise)
-    falling = _merged(_falling(x, fit, pieces, noise), x, fit)
     # The outer windows reach to the first and the last loss.
     edges = np.concatenate([[0.0], x[1:-1], clock.of(at[-1:])])
+    falling = _merged(_falling(x, fit, pieces, noise), edges, fit)
     return list(_stages(falling, clock.steps(edges), edges, fit, float(logs[0])))
 
 
@@ -201,14 +202,19 @@ def _merged(falling: list[bool], x: Array, fit: Array) -> list[bool]:
         if out[run.start] and fit[run.start] - fit[run.stop] < LEAST_FALL:
             out[run] = [False] * (run.stop - run.start)
     for run in _runs(out):
-        inner = run.start > 0 and run.stop < len(out)
-        short = run.stop - run.start < LEAST_WINDOWS or x[run.stop] - x[run.start] < LEAST_TIME
-        if not out[run.start] and inner and short:
+        if not out[run.start] and _short(run, x) and any(out):
             out[run] = [True] * (run.stop - run.start)
     for run in _runs(out):  # those that rises have joined may not fall on the whole
         if fit[run.start] - fit[run.stop] < FLAT * (x[run.stop] - x[run.start]):
             out[run] = [False] * (run.stop - run.start)
     return out
+
+
+def _short(run: slice, x: Array) -> bool:
+    """Whether a plateau is over too soon to be one."""
+    few = run.stop - run.start < LEAST_WINDOWS
+    share = (math.exp(x[run.stop]) - math.exp(x[run.start])) / math.expm1(x[-1])
+    return few or (x[run.stop] - x[run.start] < LEAST_TIME and share < LEAST_SHARE)
 
 
 def _runs(flags: Sequence[bool]) -> Iterator[slice]:

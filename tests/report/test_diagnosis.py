@@ -39,11 +39,11 @@ FULL: dict[str, Any] = {
     },
     "stages": {
         "stages": [
-            {"name": "initial plateau", "start": 1, "end": 80, "slope": 0.0, "moving": True},
-            {"name": "descent", "start": 80, "end": 160, "slope": 3.0, "moving": None},
-            {"name": "plateau", "start": 160, "end": 300, "slope": 0.01, "moving": False},
+            {"name": "initial plateau", "start": 1, "end": 30, "slope": 0.0, "moving": True},
+            {"name": "descent", "start": 30, "end": 90, "slope": 3.0, "moving": None},
+            {"name": "plateau", "start": 90, "end": 300, "slope": 0.01, "moving": False},
         ],
-        "loss": {"step": [1, 80, 160, 300], "value": [1.0, 1.0, 0.01, float("nan")]},
+        "loss": {"step": [1, 30, 90, 300], "value": [1.0, 1.0, 0.01, float("nan")]},
         "history": [
             {"step": t, "amplitude_change": 0.1, "amplitude_distance": t / 100} for t in STEPS
         ],
@@ -89,12 +89,12 @@ def test_every_topic_has_its_figure_and_caption() -> None:
 def test_stages_are_shaded_on_the_loss_and_named() -> None:
     loss, rank, *_ = figures(FULL)["stages"].axes
     spans = [(p.get_x(), p.get_x() + p.get_width()) for p in loss.patches]
-    assert spans == [(1, 80), (80, 160), (160, 300)]
+    assert spans == [(1, 30), (30, 90), (90, 300)]
     assert [t.get_text() for t in loss.texts] == ["initial plateau", "descent", "plateau"]
     for text, (start, end) in zip(loss.texts, spans, strict=True):
         assert start < text.xy[0] < end
     np.testing.assert_array_equal(np.isnan(loss.lines[0].get_ydata()), [False] * 3 + [True])
-    assert [p.get_x() for p in rank.patches] == [1, 80, 160]
+    assert [p.get_x() for p in rank.patches] == [1, 30, 90]
 
 
 def test_rank_has_its_bounds_where_they_are_not_the_same() -> None:
@@ -147,7 +147,7 @@ def test_sentences() -> None:
     assert "of 50 modes that 50 rows at the probe points and 1,234 parameters" in rank
     assert "to 5 % of what it was: the features suffice" in floor
     assert "some 500 steps" in slow
-    assert "an initial plateau (steps 1 to 80) while weights went on moving, a descent" in stages
+    assert "an initial plateau (steps 1 to 30) while weights went on moving, a descent" in stages
     assert "one of conditioning" in cause
     assert "drifted by 0.75 and the parameters moved by 200 %" in regime
 
