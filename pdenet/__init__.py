@@ -16,23 +16,28 @@ from pdenet.conditions import (
     Periodic,
     Robin,
 )
+from pdenet.energy import Energy, Integrand, Rayleigh
 from pdenet.problem import Problem, Unknown
 from pdenet.record import Record
 from pdenet.run import load, resume, solve
 from pdenet.solution import Solution
-from pdenet.solvers import PINN
+from pdenet.solvers import PINN, DeepRitz
 
 __all__ = [
     "PINN",
     "Condition",
     "Data",
+    "DeepRitz",
     "Dirichlet",
+    "Energy",
     "Initial",
     "Integral",
+    "Integrand",
     "Interface",
     "Neumann",
     "Periodic",
     "Problem",
+    "Rayleigh",
     "Record",
     "Robin",
     "Solution",

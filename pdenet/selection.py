@@ -13,6 +13,7 @@ from typing import Any
 from torch import nn
 
 from pdenet.balancing import BALANCES, Balance
+from pdenet.energy_selection import choose_for_energies
 from pdenet.feature_selection import CHOICES, choose_for_features, why_features
 from pdenet.frequencies import frequencies
 from pdenet.networks import NETWORKS
@@ -62,10 +63,10 @@ DEFAULT_NAMES = {**dict.fromkeys(AUTO, "auto"), "initializer": "glorot"}
 """What a part is called where nobody says; trying initializers costs seconds."""
 
 OTHERS = {
-    "solver": ("deeponet", "least-squares"),
+    "solver": ("deeponet", "least-squares", "deep-ritz"),
     "network": ("random-features",),
-    "sampler": ("sobol",),
-    "optimizer": ("none",),
+    "sampler": ("sobol", "quadrature"),
+    "optimizer": ("none", "adam"),
 }
 """What `auto` may stand for besides, where the problem asks for it."""
 
@@ -266,6 +267,10 @@ def automatic(
     Returns:
         Name, arguments, and the reason in words.
     """
+    if kind == "solver" and not problem.has_equations:
+        return "deep-ritz", {}, "since the problem is given by what its solution minimizes"
+    if solver == "deep-ritz" and (choice := choose_for_energies(kind, problem)):
+        return choice
     if solver == "least-squares" and kind in CHOICES:
         return choose_for_features(kind, problem)
     if problem.inputs:

@@ -18,7 +18,7 @@ LAYERS = [
     {"optim", "references", "diagnostics"},
     {"sampling", "balancing", "metrics", "frequencies", "linear_fit"},
     {"solvers"},
-    {"solution", "operator_errors"},
+    {"solution", "operator_errors", "operator_selection", "feature_selection", "energy_selection"},
     {"accuracy", "selection", "initialization"},
     {"callbacks"},
     {"catalogue"},

@@ -24,6 +24,7 @@ from pdenet.linear_fit.last_layer import coefficients
 from pdenet.residuals import Residuals
 from pdenet.sampling import UniformSampler
 from pdenet.solvers import Solver
+from pdenet.solvers.ritz.rows import EnergyRows
 from pdenet.tangent import Linearization, Tangent
 
 PROBE_SEED = 2024  # not the training points: their law may change while training
@@ -96,7 +97,7 @@ class Probe:
         """
         if self._bound is not None and self._bound[0] is solver:
             return
-        source = solver.residuals
+        source = solver.row_source
         drawn = self._draw(source, self.points or POINTS)
         trained = sum(p.numel() for p in source.parameters() if p.requires_grad)
         # A lower bound of J's size refuses the hopeless before anything is computed.
@@ -107,7 +108,7 @@ class Probe:
         slow = set(tangent.general) - {n for n in drawn if source.is_sum(n)}
         self._require(tangent.shape[0] * tangent.shape[1], GENERAL if slow else 1.0)
         self._bound, self._moment = (solver, tangent), None
-        self._last = _last_columns(source, tangent)
+        self._last = _last_columns(solver.residuals, tangent)
 
     def release(self) -> None:
         """Lets go of the solver and what was computed; callbacks may outlive a training."""
@@ -136,13 +137,13 @@ class Probe:
         counts = {name: part.total for name, part in self._bound[1].parts.items()}
         return {"points": counts, "rows": rows, "parameters": columns}
 
-    def _draw(self, residuals: Residuals, points: int) -> dict[str, Points]:
+    def _draw(self, source: Residuals | EnergyRows, points: int) -> dict[str, Points]:
         """Probe points of every trained condition; of measurements, at most so many."""
         boundary = self.boundary_points or max(1, points // 4)
         sampler = UniformSampler(points=points, boundary_points=boundary, every=None)
-        sampler.bind({name: c.on for name, c in residuals.conditions.items()}, self.seed)
+        sampler.bind({name: c.on for name, c in source.conditions.items()}, self.seed)
         drawn = dict(sampler.draw(0))
-        for name, condition in residuals.conditions.items():
+        for name, condition in source.conditions.items():
             if condition.integral:
                 drawn[name] = condition.on.quadrature(len(drawn[name]))
             elif len(drawn[name]) > points:

@@ -66,8 +66,8 @@ def curvature(
         return columns(gradient(channels))[:, j].sum()
 
     m = columns(known).shape[1]
-    rows = [columns(torch.func.grad(entry)(known, j)) for j in range(m)]
-    return torch.stack(rows, dim=1).detach()
+    second = [columns(torch.func.grad(entry)(known, j)) for j in range(m)]
+    return torch.stack(second, dim=1).detach()
 
 
 def columns(channels: Mapping[str, Tensor]) -> Tensor:

@@ -13,6 +13,7 @@ from pdenet.references.evolution import (
 )
 from pdenet.references.exact import Exact
 from pdenet.references.finite_elements import FiniteElements
+from pdenet.references.hyperelastic import hyperelastic_beam_reference
 from pdenet.references.operators import ExactOperator, GridOperator, OperatorReference
 from pdenet.references.periodic import (
     allen_cahn_reference,
@@ -39,6 +40,7 @@ __all__ = [
     "cole_hopf",
     "elliptic_reference",
     "file_reference",
+    "hyperelastic_beam_reference",
     "korteweg_de_vries_reference",
     "kuramoto_sivashinsky_reference",
     "lid_driven_cavity_reference",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pdenet.accuracy import Comparison, indicators, judge, unknown_errors
 from pdenet.callbacks import findings
+from pdenet.metrics import FieldError
 from pdenet.record import Curve, Record
 from pdenet.residuals import Residuals
 from pdenet.run.fit import Fit
@@ -33,8 +34,11 @@ def outcome(run: Run, fits: Sequence[Fit], residuals: Residuals, earlier: Record
         comparison = Comparison.of(run.problem)
         if comparison is not None:
             errors = {**comparison.errors(residuals), **unknown_errors(residuals)}
-        found = indicators(residuals, joined_points(fits))
+        found = {**indicators(residuals, joined_points(fits)), **last.solver.indicators()}
+    constants = {} if last.broken else last.solver.constants()
+    errors = _with_constants(errors, constants)
     verdict, reasons = judge(run.problem, errors, found, last.stopped_by, run.target)
+    reasons += [] if last.broken else last.solver.remarks(found)
     sampling = last.solver.sampler.report()
     reasons += [] if sampling is None else sampling["warnings"]
     seconds = _seconds(fits, earlier)
@@ -53,14 +57,17 @@ def outcome(run: Run, fits: Sequence[Fit], residuals: Residuals, earlier: Record
         parameters=sum(p.numel() for p in residuals.parameters()),
         seed=run.settings.seed,
         precision=run.settings.precision,
-        chosen=run.reasons,
+        chosen=[*run.reasons, *_notes(fits)],
         steps=sum(fit.solver.progress.step for fit in fits),
         seconds=seconds,
         stopped_by=last.stopped_by,
         stop_reason=last.stop_reason,
         reference=None if reference is None else reference.kind,
         errors=None if errors is None else {n: e.plain() for n, e in errors.items()},
-        unknowns={n: float(p.detach()) for n, p in residuals.unknowns.items()},
+        unknowns={
+            **{n: float(p.detach()) for n, p in residuals.unknowns.items()},
+            **{n: value for n, (value, _) in constants.items()},
+        },
         indicators=found,
         effective_rank=_effective_rank(fits, earlier),
         verdict=verdict,
@@ -69,6 +76,22 @@ def outcome(run: Run, fits: Sequence[Fit], residuals: Residuals, earlier: Record
         sampling=sampling,
         diagnostics=findings(last.diagnoses, reached=last.stopped_by in ("target", "converged")),
     )
+
+
+def _with_constants(
+    errors: Mapping[str, FieldError] | None, constants: Mapping[str, tuple[float, float | None]]
+) -> dict[str, FieldError] | None:
+    """Relative errors of the numbers that a method finds, beside those of the fields."""
+    known = {n: (v, e) for n, (v, e) in constants.items() if e is not None}
+    if errors is None and not known:
+        return None
+    found = {n: abs(v - e) / (abs(e) or 1.0) for n, (v, e) in known.items()}
+    return {**(errors or {}), **{n: FieldError(e, e) for n, e in found.items()}}
+
+
+def _notes(fits: Sequence[Fit]) -> list[str]:
+    """What the optimizers decided on the way, each once."""
+    return list(dict.fromkeys(note for fit in fits for note in fit.solver.notes))
 
 
 def _seconds(fits: Sequence[Fit], earlier: Record | None) -> dict[str, float]:

@@ -1,9 +1,25 @@
 """Solvers: LightningModules that train a network on a problem."""
 
 from pdenet.solvers.base import Solver
+from pdenet.solvers.deep_ritz import DeepRitz
+from pdenet.solvers.deeponet import OperatorSolver
+from pdenet.solvers.least_squares import LeastSquares
 from pdenet.solvers.pinn import PINN
 from pdenet.solvers.progress import Progress
 
-SOLVERS = {"pinn": PINN}
+SOLVERS = {
+    "pinn": PINN,
+    "deep-ritz": DeepRitz,
+    "deeponet": OperatorSolver,
+    "least-squares": LeastSquares,
+}
 
-__all__ = ["PINN", "SOLVERS", "Progress", "Solver"]
+__all__ = [
+    "PINN",
+    "SOLVERS",
+    "DeepRitz",
+    "LeastSquares",
+    "OperatorSolver",
+    "Progress",
+    "Solver",
+]

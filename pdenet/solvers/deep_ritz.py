@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -56,8 +56,6 @@ class DeepRitz(Solver):
         penalty: Factor b of half the squared misfit; in units of the energy's density over those of
             the field squared, times the dimension that the condition's region lacks.
         update_every: Steps between two updates of the multipliers.
-        obstacle: How lower bounds are kept: projection takes the larger of network and bound,
-            penalty adds half the squared violation times ``penalty``.
         seed: Seed of the network's start and of the points.
         dtype: Precision of everything.
         training: Arguments of :class:`Solver`: sampler, optimizer, block, compile_after.
@@ -89,7 +87,6 @@ class DeepRitz(Solver):
         essential: Method = "augmented-lagrangian",
         penalty: float = PENALTY,
         update_every: int = 200,
-        obstacle: Literal["projection", "penalty"] = "projection",
         seed: int = 0,
         dtype: torch.dtype = torch.float64,
         **training: Any,
@@ -101,20 +98,16 @@ class DeepRitz(Solver):
                 f"penalty={penalty} must be positive and finite, update_every={update_every} at "
                 "least 1."
             )
-        if obstacle not in ("projection", "penalty"):
-            raise ValueError(f"obstacle={obstacle!r} must be projection or penalty.")
         plan = _plan(problem, not isinstance(network, nn.Module)) if hard else None
 
         def build(start: Initializer) -> nn.Module:
             core = started_network(
                 problem, network, start, plan=plan, separate=separate, seed=seed, dtype=dtype
             )
-            return _shaped(problem, core, plan, obstacle)
+            return _shaped(problem, core, plan)
 
         initializer = Glorot() if initializer is None else initializer
         imposed = set() if plan is None else set(plan.imposed)
-        if obstacle == "projection":
-            imposed |= _bounds(energy)
         soft = {n: c for n, c in problem.essential.items() if n not in imposed}
         check_method(
             essential, {n: c for n, c in soft.items() if n not in _bounds(energy)}, problem
@@ -131,8 +124,9 @@ class DeepRitz(Solver):
 
     @property
     def conforming(self) -> bool:
-        """Whether the network satisfies all essential conditions by its form."""
-        return not self.soft
+        """Whether solutions satisfy all essential conditions by their form."""
+        kept = _bounds(self.energy) if getattr(self.energy, "projected", False) else set()
+        return not self.soft.keys() - kept
 
     def objective(self, rows: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> Tensor:
         """Energy, and what the conditions that are not imposed add to it."""
@@ -352,12 +346,12 @@ def _plan(problem: Problem, embedding: bool) -> HardPlan | None:
     return plan_hard_conditions(essential, embedding=embedding)
 
 
-def _shaped(problem: Problem, core: nn.Module, plan: HardPlan | None, obstacle: str) -> nn.Module:
+def _shaped(problem: Problem, core: nn.Module, plan: HardPlan | None) -> nn.Module:
     """A network in its hard conditions, above its obstacles, as states."""
     _check_conforming(core)
     model = core if plan is None else plan.wrap(core)
     energy = problem.energy
-    if isinstance(energy, Energy) and energy.at_least and obstacle == "projection":
+    if isinstance(energy, Energy) and energy.projected:
         bounds = [energy.at_least.get(c.field) for c in components(problem)]
         model = Floor(model, problem.coordinates, bounds)
     return States(model, problem.outputs) if isinstance(energy, Rayleigh) else model

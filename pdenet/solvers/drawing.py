@@ -22,6 +22,7 @@ class Drawing:
         points: All points of the last draw, by condition.
         mine: This process's share of them.
         batch: Their tensors.
+        fixed: Names of conditions that keep the nodes of one rule, whatever the sampler draws.
         version: Number of sets taken so far; equal numbers are equal sets.
     """
 
@@ -30,6 +31,7 @@ class Drawing:
         self.points: dict[str, Points] = {}
         self.mine: dict[str, Points] = {}
         self.batch: dict[str, Batch] = {}
+        self.fixed: set[str] = set()
         self.version = 0
         self._drawn: dict[str, Points] | None = None
         self._shares: dict[str, Tensor | float] = {}
@@ -101,7 +103,8 @@ class Drawing:
     def _take(self, name: str, points: Points) -> None:
         rank, world = rank_and_world()
         condition = self.residuals.conditions[name]
-        if condition.integral:  # few random points would make its one row a noisy number
+        # Few random points would make an integral's one row a noisy number.
+        if condition.integral or name in self.fixed:
             points = self.points[name] = condition.on.quadrature(len(points))
         like = next(self.residuals.model.parameters())
         mine = points if condition.integral else points.shard(rank, world)

@@ -56,6 +56,11 @@ class PINN(Solver):
         dtype: torch.dtype = torch.float64,
         **training: Any,
     ) -> None:
+        if not problem.has_equations:
+            raise ValueError(
+                f"Problem {problem.name!r} has no equations, only an energy; solve it with "
+                "--solver deep-ritz."
+            )
         owned = isinstance(network, nn.Module)
         plan = plan_hard_conditions(problem, embedding=not owned) if hard else None
         imposed = () if plan is None else plan.imposed

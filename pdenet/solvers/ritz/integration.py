@@ -16,6 +16,7 @@ from pdenet.residuals import Residuals
 
 FINER = (4, 8)  # times as many points: the energy is taken of the last, their difference its error
 LEAST, MOST = 4_000, 60_000
+SHARE = 1e-6  # of the energy: an error of about 1e-3 in the energy norm
 
 
 def integrals(residuals: Residuals, points: Mapping[str, Points]) -> dict[str, Tensor]:
@@ -107,11 +108,11 @@ def remarks(found: Mapping[str, Any], conforming: bool) -> list[str]:
     said = []
     # Twice the finer rule's own error, and round-off, mean nothing.
     doubt = 2 * error + 1e-12 * abs(value)
-    if value - at_points > doubt:
+    if value - at_points > max(doubt, SHARE * abs(value)):
         said.append(
-            f"The energy at the training points, {at_points:.6g}, is below that of a finer rule, "
-            f"{value:.6g}: the network has found the gaps between the points. More points, or "
-            "fresh ones, help."
+            f"The energy at the training points, {at_points:.6g}, is {value - at_points:.1e} below "
+            f"that of a finer rule, {value:.6g}: the network has found the gaps between the "
+            "points. More points, or fresh ones, help."
         )
     if "gap" in found:
         said.append(_against_minimum(found, doubt, conforming))

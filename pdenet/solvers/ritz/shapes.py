@@ -15,7 +15,7 @@ from pdenet.conditions import Value
 class Floor(nn.Module):
     """The larger of each output and its lower bound: a projection onto what an obstacle allows.
 
-    Continuous, so that its energy is that of an admissible field.
+    In training outputs stay as they are, since the energy projects them by itself.
 
     Args:
         network: Maps (n, coordinates) to (n, outputs).
@@ -23,7 +23,7 @@ class Floor(nn.Module):
         bounds: For each output a number, a torch function of coordinates, or None.
 
     Example:
-        >>> floor = Floor(nn.Identity(), ["x"], [lambda x: 1 - x])
+        >>> floor = Floor(nn.Identity(), ["x"], [lambda x: 1 - x]).eval()
         >>> floor(torch.tensor([[0.0], [2.0]])).tolist()
         [[1.0], [2.0]]
     """
@@ -38,6 +38,8 @@ class Floor(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, coordinates) to (n, outputs)."""
         free = self.network(x)
+        if self.training:
+            return free
         known = {name: x[..., i] for i, name in enumerate(self.coordinates)}
         outputs = []
         for i, bound in enumerate(self.bounds):
