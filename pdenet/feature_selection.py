@@ -90,12 +90,9 @@ def _network(problem: Problem) -> Choice:
 
 
 def _sampler(problem: Problem) -> Choice:
-    numbers = points_for(default_features(problem)["width"], problem.domain.dimension)
-    return (
-        "sobol",
-        {**numbers, "every": None},
-        (f"{numbers['points']} even points to start with, in proportion to the features"),
-    )
+    inside, edge = points_for(default_features(problem)["width"], problem.domain.dimension)
+    reason = f"{inside} even points to start with, in proportion to the features"
+    return "sobol", {"points": inside, "boundary_points": edge, "every": None}, reason
 
 
 def _optimizer(problem: Problem) -> Choice:

@@ -11,8 +11,17 @@ import torch
 from torch import nn
 
 from pdenet.geometry import Points
-from pdenet.linear_fit import CUT, MAX_BYTES, is_linear, most_columns
+from pdenet.linear_fit import (
+    CUT,
+    MAX_BYTES,
+    TallFactor,
+    coefficients,
+    is_linear,
+    most_columns,
+)
 from pdenet.networks import Factory, build_network
+from pdenet.networks.initializers import Glorot, Initializer
+from pdenet.networks.layers import make_generator
 from pdenet.problem import Problem
 from pdenet.record import StoppedBy
 from pdenet.residuals import Residuals
@@ -34,6 +43,8 @@ class FeatureSearch:
         network: A factory of random features, whose size is searched; or any other factory or
             module, which is fitted as it is.
         sampler: Where the points come from; their number grows with that of the features.
+        initializer: Structure around the features, such as patches; one with ranges of its own also
+            draws them.
         plan: Conditions that the network's form satisfies, or None.
         separate: Whether each field has features of its own.
         weights: Factor of each condition's squares; 1 where absent.
@@ -43,6 +54,9 @@ class FeatureSearch:
         scaled: Whether rows are scaled.
         cut: Relative cut of the pivots.
         max_bytes: Bound on the memory of a least-squares problem.
+
+    Raises:
+        ValueError: The network does not end in a linear layer, or has too many coefficients.
 
     Attributes:
         residuals: Problem, and the best network so far.
@@ -56,6 +70,7 @@ class FeatureSearch:
         network: nn.Module | Factory,
         sampler: Sampler,
         *,
+        initializer: Initializer | None = None,
         plan: HardPlan | None = None,
         separate: bool = False,
         weights: Mapping[str, float] | None = None,
@@ -67,6 +82,7 @@ class FeatureSearch:
         max_bytes: int = MAX_BYTES,
     ) -> None:
         self.problem, self.sampler, self.plan = problem, sampler, plan
+        self.initializer = Glorot() if initializer is None else initializer
         self.seed, self.separate, self.seconds = seed, separate, seconds
         self.most_columns = most_columns(max_bytes)
         self._network, self._width = network, width_of(network)
@@ -79,6 +95,8 @@ class FeatureSearch:
         self.results: list[Result] = []
         self.trial = self.shown = Trial(self._width or 0)
         self.residuals = self._built(self.trial)
+        # What has no last layer, or does not fit in memory, is refused before any work.
+        TallFactor(sum(p.numel() for p in coefficients(self.residuals)), max_bytes)
         self.drawing = self._drawn(self.trial, self.residuals)
         self._check: Check | None = None
         self._least = math.inf
@@ -127,6 +145,17 @@ class FeatureSearch:
         while (ending := self.step()) is None:
             pass
         return ending
+
+    def restart(self, initializer: Initializer) -> None:
+        """Begins anew with another structure.
+
+        Args:
+            initializer: The structure.
+        """
+        self.initializer, device = initializer, self.device
+        self.residuals = self._built(self.shown).to(device)
+        self.drawing = self._drawn(self.shown, self.residuals)
+        self._work = self._check = None
 
     def state(self) -> dict[str, Any]:
         """What was tried, and which network is the best; plain data."""
@@ -205,8 +234,12 @@ class FeatureSearch:
         owned = isinstance(network, nn.Module)
         imposed = () if plan is None else plan.imposed
         scales, means = ({}, {}) if owned else output_scales(problem, imposed)
+        if self._width is not None:
+            network = resized(network, trial)
+        if not isinstance(network, nn.Module):
+            network = self.initializer.structure(network)
         core = build_network(
-            network if self._width is None else resized(network, trial),
+            network,
             coordinates=problem.coordinates,
             fields=problem.shapes,
             bounds=problem.domain.bounds,
@@ -217,6 +250,8 @@ class FeatureSearch:
             seed=None if owned else self.seed,
             dtype=torch.float64,
         )
+        if getattr(self.initializer, "R", None) is not None:
+            self.initializer.draw(core, make_generator(self.seed))
         return Residuals(problem, core if plan is None else plan.wrap(core), imposed)
 
 

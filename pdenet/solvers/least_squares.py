@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from pdenet.balancing import Static
 from pdenet.linear_fit import CUT, MAX_BYTES
 from pdenet.networks import Factory, RandomFeatures
+from pdenet.networks.initializers import Initializer
 from pdenet.optim import NonFiniteError, Phase
 from pdenet.problem import Problem
 from pdenet.sampling import SobolSampler
@@ -68,6 +69,8 @@ class LeastSquares(Solver):
         problem: What to solve.
         network: A factory; by default random features whose ranges suit the problem's data. Other
             networks, and modules, are taken as they are, without refinement.
+        initializer: Structure around the features, such as patches; one with ranges of its own also
+            draws them.
         separate: Whether each field has features of its own.
         hard: Whether conditions may be imposed by the network's form; by default all are rows.
         refine: Whether to try more features, and wider ranges.
@@ -104,6 +107,7 @@ class LeastSquares(Solver):
         problem: Problem,
         network: nn.Module | Factory | None = None,
         *,
+        initializer: Initializer | None = None,
         separate: bool = False,
         hard: bool = False,
         refine: bool = True,
@@ -130,6 +134,7 @@ class LeastSquares(Solver):
             problem,
             network,
             sampler,
+            initializer=initializer,
             plan=self.plan,
             separate=separate,
             weights=balance.factors,
@@ -146,6 +151,7 @@ class LeastSquares(Solver):
             **{**training, "optimizer": (Solve(),), "sampler": sampler, "balance": balance},
         )
         self.search, self.drawing = search, search.drawing
+        self.initializer = search.initializer
 
     def objective(self, rows: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> Tensor:
         """Half the weighted sum of mean squares."""
@@ -195,6 +201,16 @@ class LeastSquares(Solver):
         parts = [weights.get(n, 1.0) * term for n, term in self._terms.items()]
         self._last_loss = torch.stack(parts).sum() / 2
         return self._last_loss
+
+    def restart(self, initializer: Initializer) -> None:
+        """Puts a network from another start in place of this one, before optimizers are built.
+
+        Args:
+            initializer: Structure around the features.
+        """
+        self.initializer = initializer
+        self.search.restart(initializer)
+        self.residuals, self.drawing = self.search.residuals, self.search.drawing
 
     def get_extra_state(self) -> dict[str, Any]:
         """What was tried, and which network the state's tensors are of; plain data."""
