@@ -4,6 +4,7 @@ from pdenet.callbacks.adversarial_sampling import AdversarialSampling
 from pdenet.callbacks.diagnose import DIAGNOSES, check_diagnoses, diagnose, findings
 from pdenet.callbacks.diagnosis import Diagnosis
 from pdenet.callbacks.effective_rank import EffectiveRank
+from pdenet.callbacks.initialize import Initialize
 from pdenet.callbacks.interrupt import StopOnInterrupt
 from pdenet.callbacks.kernel_spectrum import KernelSpectrum
 from pdenet.callbacks.lazy_or_rich import LazyOrRich
@@ -19,6 +20,7 @@ __all__ = [
     "AdversarialSampling",
     "Diagnosis",
     "EffectiveRank",
+    "Initialize",
     "KernelSpectrum",
     "LazyOrRich",
     "Measure",
