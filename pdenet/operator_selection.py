@@ -18,9 +18,6 @@ Choice = tuple[str, dict[str, Any], str]
 """Name of a part, its arguments, and why."""
 
 TRAINED_WEIGHT = 10.0  # of values at boundary and start, where they are not imposed
-SIZES = {1: {"functions": 300, "grid": 64}, 2: {"functions": 400, "grid": 400}}
-"""Functions to learn from and points of their data: all of them at once are a step's cost."""
-
 _POINTS = 20
 _ROUND_OFF = 1e-9
 
@@ -91,18 +88,30 @@ def _solver(problem: Problem) -> Choice:
         isinstance(c, OperatorData) for c in problem.conditions.values()
     )
     taught = "data" if known else "the equations"
-    arguments: dict[str, Any] = {"branch": branch, "basis": 24 if branch == "linear" else 32}
-    arguments |= SIZES.get(problem.domain.dimension, SIZES[2])
+    arguments: dict[str, Any] = {"branch": branch, "basis": 16 if branch == "linear" else 24}
+    arguments |= _sizes(problem, branch)
     if branch != "linear":
-        arguments |= {"branch_width": 32, "branch_depth": 2}
+        arguments |= {"branch_width": 24 if _small(problem) else 64, "branch_depth": 2}
     inputs = ", ".join(problem.inputs)
     return "deeponet", arguments, f"for the input functions {inputs}: learns from {taught}, {why}"
 
 
+def _sizes(problem: Problem, branch: str) -> dict[str, int]:
+    """Functions to learn from, and points of their data: all of them at once are a step's cost."""
+    grid = 64 if problem.domain.dimension == 1 else 900 if branch == "linear" else 400
+    if branch == "linear":  # a linear map needs hardly more functions than they have coefficients
+        return {"functions": 100, "grid": grid}
+    return {"functions": 400 if _small(problem) else 1000, "grid": grid}
+
+
+def _small(problem: Problem) -> bool:
+    """Whether input functions have few principal components, as those of one coordinate have."""
+    return sum(len(f.coordinates) for f in problem.inputs.values()) == 1
+
+
 def _network(problem: Problem) -> Choice:
-    width = 24 if problem.domain.dimension == 1 else 32
-    reason = f"for the basis functions, {width} wide and 3 deep: small enough for quasi-Newton"
-    return "mlp", {"width": width, "depth": 3}, reason
+    reason = "for the basis functions, 24 wide and 3 deep: small enough for quasi-Newton methods"
+    return "mlp", {"width": 24, "depth": 3}, reason
 
 
 def _sampler(problem: Problem) -> Choice:
@@ -112,6 +121,9 @@ def _sampler(problem: Problem) -> Choice:
 
 
 def _optimizer(problem: Problem) -> Choice:
+    if not _small(problem) and not is_affine(problem):
+        reason = "since the branches have too many parameters for dense curvature"
+        return "adam-lbfgs", {"adam_steps": 1000}, reason
     reason = "since Adam finds the basin and a self-scaled quasi-Newton method converges in it"
     return "adam-ssbroyden", {"adam_steps": 300}, reason
 

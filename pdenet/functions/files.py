@@ -46,7 +46,7 @@ def read_arrays(path: str | Path, names: Iterable[str]) -> dict[str, np.ndarray]
 
 def _content(path: Path) -> dict[str, Any]:
     if path.suffix == ".npz":
-        with np.load(path) as stored:
+        with path.open("rb") as file, np.load(file) as stored:
             return dict(stored)
     if path.suffix == ".mat":
         from scipy.io import loadmat

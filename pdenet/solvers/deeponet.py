@@ -46,6 +46,7 @@ class OperatorSolver(Solver):
             which suits equations that are linear in field and input together.
         branch_width: Neurons in each hidden layer of a branch.
         branch_depth: Hidden layers of a branch.
+        components: Principal components of the values at sensors that a branch sees, at most.
         functions: Functions to train with.
         function_batch: Functions of a step.
         grid: Points at which data are computed, about; a grid where the domain is a box.
@@ -79,6 +80,7 @@ class OperatorSolver(Solver):
         branch: str = "mlp",
         branch_width: int = 64,
         branch_depth: int = 2,
+        components: int = 64,
         functions: int = 1000,
         function_batch: int = 100,
         grid: int = 2500,
@@ -91,6 +93,7 @@ class OperatorSolver(Solver):
         **training: Any,
     ) -> None:
         whole(basis=basis, branch_width=branch_width, branch_depth=branch_depth)
+        whole(components=components)
         whole(function_batch=function_batch, grid=grid, data_batch=data_batch)
         whole(2, functions=functions)
         _require_inputs(problem)
@@ -100,7 +103,7 @@ class OperatorSolver(Solver):
             raise ValueError("pod takes its basis from data on a grid: it needs a box as domain.")
         plan = plan_hard_conditions(problem) if hard and not pod else None
         ensemble = Ensemble.training(problem.inputs, functions, seed)
-        sizes = Sizes(basis, branch, branch_width, branch_depth)
+        sizes = Sizes(basis, branch, branch_width, branch_depth, components)
 
         def build(start: Initializer) -> DeepONet:
             modes = axes if pod else None

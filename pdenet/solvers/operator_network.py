@@ -32,6 +32,7 @@ class Sizes:
         branch: Network of the branches by name, or `linear`.
         width: Neurons in each hidden layer of a branch.
         depth: Hidden layers of a branch.
+        components: Principal components of its input that a branch sees, at most.
 
     Raises:
         ValueError: A number is below 1, or there is no such network.
@@ -41,6 +42,7 @@ class Sizes:
     branch: str = "mlp"
     width: int = 64
     depth: int = 2
+    components: int = 64
 
     def __post_init__(self) -> None:
         if self.branch not in BRANCHES:
@@ -155,7 +157,7 @@ def _branch(
     generator: torch.Generator | None,
     dtype: torch.dtype,
 ) -> Branch:
-    encoding = principal_components(values)
+    encoding = principal_components(values, most=sizes.components)
     core = None
     if sizes.branch != "linear":
         make = NETWORKS[sizes.branch]
