@@ -14,14 +14,12 @@ There is no equation that holds everywhere, so the problem is given by its energ
 """
 
 from math import exp, log, pi, sqrt
-from typing import Literal
 
 import torch
 from scipy.special import lambertw
 from torch import Tensor
 
 from pdenet import Dirichlet, Problem
-from pdenet.checks import one_of
 from pdenet.energy import Energy
 from pdenet.geometry import Disk
 from pdenet.jets import dot, grad
@@ -30,16 +28,12 @@ from pdenet.references import Exact
 RADIUS = 2.0
 
 
-def obstacle(inequality: Literal["projection", "penalty"] = "projection") -> Problem:
+def obstacle() -> Problem:
     """A membrane pushed up by an obstacle.
-
-    Args:
-        inequality: How the obstacle enters the energy.
 
     Returns:
         The problem for the membrane's height u(x, y).
     """
-    one_of("projection", "penalty", inequality=inequality)
     domain = Disk(center=(0, 0), radius=RADIUS)
     # The contact radius a: with c = 1 + log 4, a^2 (c - log a^2) = 1.
     c = 1 + log(RADIUS**2)
@@ -60,7 +54,6 @@ def obstacle(inequality: Literal["projection", "penalty"] = "projection") -> Pro
             lambda u: 0.5 * dot(grad(u), grad(u)),
             on=domain.interior,
             at_least={"u": lambda x, y: 1 - x**2 - y**2},
-            inequality=inequality,
             exact=pi * contact**4 * (1 + 4 * log(RADIUS / contact)),
         ),
         reference=Exact(u=height),

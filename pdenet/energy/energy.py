@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,15 +31,12 @@ class Energy(Functional):
             takes given values, periodicity and integrals, and with second partials in a density
             given normal derivatives.
         at_least: Lower bounds by scalar field, each a number or a torch function of coordinates: an
-            obstacle. How far a field is below it becomes a condition ``"u at least"``.
-        inequality: How bounds enter: projection takes the energy of the larger of field and bound,
-            which is an admissible field, and draws the field itself to its bound by a penalty that
-            vanishes where it is kept; penalty takes the energy of the field as it is, which ends up
-            below its bound by a share of one over the penalty.
+            obstacle. What a field lacks to its bound becomes a condition ``"u at least"``, whose
+            rows shall not be positive.
         exact: The minimum, where it is known; in units of the energy.
 
     Attributes:
-        bounds: How far fields are below their lower bounds, as conditions by name.
+        bounds: What fields lack to their lower bounds, as conditions by name.
 
     Raises:
         ValueError: A density is no function of names, or the minimum is not finite.
@@ -61,7 +57,6 @@ class Energy(Functional):
     density: Callable[..., Any]
     on: Region
     at_least: Mapping[str, Value] = field(default_factory=dict, kw_only=True)
-    inequality: Literal["projection", "penalty"] = field(default="projection", kw_only=True)
     exact: float | None = field(default=None, kw_only=True)
     bounds: Mapping[str, Condition] = field(init=False, repr=False)
     _terms: Mapping[str, Integrand] = field(init=False, repr=False)
@@ -73,20 +68,11 @@ class Energy(Functional):
             raise ValueError(f"Energy(exact={self.exact}) is not finite; leave it out if unknown.")
         if "energy" in self.boundary:
             raise ValueError("boundary['energy'] has the name of the density; rename it.")
-        if self.inequality not in ("projection", "penalty"):
-            raise ValueError(f"inequality={self.inequality!r} must be projection or penalty.")
-        terms = {"energy": Integrand(self.density, self.on), **self.boundary}
-        if self.projected:
-            terms = {name: _projected(term, self.at_least) for name, term in terms.items()}
-        object.__setattr__(self, "_terms", MappingProxyType(terms))
-        bounds = {f"{n} at least": _violation(n, v, self.on) for n, v in self.at_least.items()}
+        own = {"energy": Integrand(self.density, self.on)}
+        object.__setattr__(self, "_terms", MappingProxyType({**own, **self.boundary}))
+        bounds = {f"{n} at least": _lack(n, v, self.on) for n, v in self.at_least.items()}
         object.__setattr__(self, "bounds", MappingProxyType(bounds))
         object.__setattr__(self, "conditions", MappingProxyType({**self.conditions, **bounds}))
-
-    @property
-    def projected(self) -> bool:
-        """Whether fields are projected onto what an obstacle allows."""
-        return bool(self.at_least) and self.inequality == "projection"
 
     @property
     def terms(self) -> Mapping[str, Integrand]:
@@ -105,33 +91,10 @@ class Energy(Functional):
         return torch.cat(list(integrals.values())).sum()
 
 
-def _projected(part: Integrand, bounds: Mapping[str, Value]) -> Integrand:
-    """A density of the larger of each field and its bound."""
-    density = part.residual
-    names = argument_names(inspect.signature(density).parameters, bounds.values())
+def _lack(name: str, bound: Value, on: Region) -> Condition:
+    """What a field lacks to its bound."""
 
     def residual(**known: Any) -> Any:
-        kept = dict(known)
-        for name, bound in bounds.items():
-            if name in known:
-                kept[name] = torch.maximum(known[name], _at(bound, known))
-        return density(**{n: kept[n] for n in inspect.signature(density).parameters})
-
-    return part._moved(residual=with_signature(residual, names))
-
-
-def _at(bound: Value, known: Mapping[str, Any]) -> Any:
-    """A bound at coordinates, in a form that is differentiated."""
-    if not callable(bound):
-        return torch.as_tensor(bound)
-    return bound(**{name: known[name] for name in inspect.signature(bound).parameters})
-
-
-def _violation(name: str, bound: Value, on: Region) -> Condition:
-    """How far a field is below its bound."""
-
-    def residual(**known: Any) -> Any:
-        gap = evaluate(bound, known) - known[name]
-        return torch.relu(getattr(gap, "value", gap))
+        return evaluate(bound, known) - known[name]
 
     return Condition(with_signature(residual, argument_names([name], [bound])), on)

@@ -125,8 +125,7 @@ class DeepRitz(Solver):
     @property
     def conforming(self) -> bool:
         """Whether solutions satisfy all essential conditions by their form."""
-        kept = _bounds(self.energy) if getattr(self.energy, "projected", False) else set()
-        return not self.soft.keys() - kept
+        return not self.soft.keys() - _bounds(self.energy)
 
     def objective(self, rows: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> Tensor:
         """Energy, and what the conditions that are not imposed add to it."""
@@ -197,9 +196,14 @@ class DeepRitz(Solver):
     def _misfit(self, name: str, condition: Condition, rows: Tensor) -> Tensor:
         rows = rows.reshape(len(rows), -1)
         density = 0.5 * self.penalty * rows.square().sum(1)
+        multiplier: Tensor | float = 0.0
         if name in self._multiplied:
             rank, world = (0, 1) if condition.integral else rank_and_world()
             multiplier = self.get_buffer(self._multiplied[name])[rank::world]
+        if name in _bounds(self.energy):
+            force = torch.relu(multiplier + self.penalty * rows)
+            density = (0.5 / self.penalty) * (force.square() - multiplier**2).sum(1)
+        elif name in self._multiplied:
             density = density + (multiplier * rows).sum(1)
         elif self.essential == "nitsche" and isinstance(condition, Dirichlet):
             flux = conormal_flux(self.residuals, condition, self.drawing.batch[name])
@@ -238,8 +242,6 @@ class DeepRitz(Solver):
         if self.essential != "augmented-lagrangian":
             return
         for number, (name, condition) in enumerate(self.soft.items()):
-            if name in _bounds(self.energy):
-                continue
             points = self.sampler.draw(0)[name]
             if not condition.integral:
                 points = condition.on.quadrature(len(points))
@@ -247,7 +249,10 @@ class DeepRitz(Solver):
             self._multiplied[name] = f"multiplier_{number}"
             zeros = torch.zeros_like(rows.reshape(len(rows), -1))
             self.register_buffer(self._multiplied[name], zeros)
-        self.drawing.fixed = set(self._multiplied)
+        # Conditions on one region share its points.
+        fixed = {self.soft[name].on for name in self._multiplied}
+        trained = self.residuals.conditions
+        self.drawing.fixed = {name for name, c in trained.items() if c.on in fixed}
 
     def _end_phase(self, reason: str | None, done: int) -> None:
         """The turn to the next phase; where multipliers still move, they get one more in place."""
@@ -294,6 +299,8 @@ class DeepRitz(Solver):
         else:
             move[rank::world] = rows.reshape(len(rows), -1)
         move = self.penalty * reduce(move, "sum")
+        if name in _bounds(self.energy):
+            move = torch.relu(multiplier + move) - multiplier
         multiplier += move
         return float(move.norm() / multiplier.norm().clamp_min(1e-300))
 
@@ -351,7 +358,7 @@ def _shaped(problem: Problem, core: nn.Module, plan: HardPlan | None) -> nn.Modu
     _check_conforming(core)
     model = core if plan is None else plan.wrap(core)
     energy = problem.energy
-    if isinstance(energy, Energy) and energy.projected:
+    if isinstance(energy, Energy) and energy.at_least:
         bounds = [energy.at_least.get(c.field) for c in components(problem)]
         model = Floor(model, problem.coordinates, bounds)
     return States(model, problem.outputs) if isinstance(energy, Rayleigh) else model

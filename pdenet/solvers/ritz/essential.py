@@ -10,6 +10,11 @@ penalty b, the energy gets
 - augmented Lagrangian: :math:`\int \mu r + \tfrac b2 \int r^2` with a multiplier that moves by
   b r every so many steps towards -q (Hestenes 1969, Powell 1969; for networks Huang, Wang, Zhou,
   arXiv 2106.14348).
+
+A field that shall not fall below a bound lacks r = bound - u to it, and the energy gets
+:math:`\tfrac{1}{2 b} \int (\mu + b r)_+^2 - \mu^2` with a multiplier that moves to
+:math:`(\mu + b r)_+`, which is the contact force in the end (Rockafellar, SIAM J. Control 12
+(1974), 268-285); the penalty keeps it at zero.
 """
 
 from __future__ import annotations

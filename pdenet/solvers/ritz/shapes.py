@@ -15,7 +15,8 @@ from pdenet.conditions import Value
 class Floor(nn.Module):
     """The larger of each output and its lower bound: a projection onto what an obstacle allows.
 
-    In training outputs stay as they are, since the energy projects them by itself.
+    In training outputs stay as they are: where they are below the bound, nothing would draw them up
+    to it.
 
     Args:
         network: Maps (n, coordinates) to (n, outputs).
