@@ -1,7 +1,8 @@
 """``python -m benchmarks run SUITE`` writes a Record; ``python -m benchmarks table SUITE`` a table.
 
 Suites: step-speed (seconds of a training step), catalogue (every problem by default settings),
-tangent (CPU seconds of J and what is made of it).
+tangent (CPU seconds of J and what is made of it), sampling (samplers against each other on peaks,
+layers and smooth problems).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import torch
 
 from benchmarks.catalogue import suite as catalogue
+from benchmarks.sampling import suite as sampling
 from benchmarks.step_speed import suite as step_speed
 from benchmarks.tangent import suite as tangent
 from pdenet.record import machine, versions
@@ -24,6 +26,7 @@ SUITES: dict[str, ModuleType] = {
     "step-speed": step_speed,
     "catalogue": catalogue,
     "tangent": tangent,
+    "sampling": sampling,
 }
 PEERS = ("deepxde", "pina-mathlab", "jax", "optax")
 

@@ -30,6 +30,13 @@ SHORT: dict[str, dict[str, Any]] = {
 }
 
 
+SMALL: dict[str, dict[str, Any]] = {
+    "adversarial": {"flow_steps": 2, "pool": 40},
+    "das": {"flow_steps": 2, "pool": 40},
+    "failure-informed": {"batch": 100},
+}
+
+
 def heat() -> Problem:
     domain = Box(x=(0, 1), t=(0, 1))
     return Problem(
@@ -91,7 +98,9 @@ def test_resumed_equals_uninterrupted(
         return {
             "hard": balance == "static",
             "optimizer": OPTIMIZERS[optimizer](**SHORT.get(optimizer, {})),
-            "sampler": SAMPLERS[sampler](points=20, boundary_points=8, **every),
+            "sampler": SAMPLERS[sampler](
+                points=20, boundary_points=8, **every, **SMALL.get(sampler, {})
+            ),
             "balance": BALANCES[balance](),
             "block": block,
         }

@@ -1,0 +1,1 @@
+"""Samplers against each other: same network, same number of points, same CPU time."""

@@ -1,0 +1,254 @@
+"""Trains every sampler on every case; one run gives errors at equal steps and at equal CPU time."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+
+from benchmarks.sampling.cases import CASES, FRESH, SAMPLERS, Case
+from pdenet import PINN
+from pdenet.accuracy import Comparison
+from pdenet.catalogue import find
+from pdenet.diagnostics import effective_rank
+from pdenet.networks import NETWORKS
+from pdenet.optim import OPTIMIZERS
+from pdenet.residuals import Residuals
+from pdenet.run.fit import quiet
+from pdenet.sampling import SAMPLERS as REGISTRY
+from pdenet.sampling import Sampler
+from pdenet.solvers import Solver
+from pdenet.tangent import Tangent
+
+MEASUREMENTS = 26
+FRESH_POINTS, FRESH_SEED = 4000, 4711
+RANK_POINTS = 128
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Adds the suite's options."""
+    parser.add_argument("--problems", nargs="+", default=list(CASES), choices=list(CASES))
+    parser.add_argument("--samplers", nargs="+", default=list(SAMPLERS), choices=list(SAMPLERS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
+    parser.add_argument("--steps", type=float, default=1.0, help="factor of all numbers of steps")
+
+
+def run(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Trains case after case, on one thread.
+
+    Args:
+        arguments: The suite's options.
+
+    Yields:
+        One row a run.
+    """
+    torch.set_num_threads(1)
+    for seed in arguments.seeds:
+        for name in arguments.problems:
+            for sampler in arguments.samplers:
+                row = train(CASES[name], sampler, seed, arguments.steps)
+                shown = {k: row[k] for k in ("problem", "sampler", "seed", "error", "cpu_seconds")}
+                print(shown, file=sys.stderr, flush=True)
+                yield row
+
+
+def train(case: Case, name: str, seed: int, factor: float = 1.0) -> dict[str, Any]:
+    """One run.
+
+    Args:
+        case: Problem, network, optimizer.
+        name: The sampler.
+        seed: Of network and points.
+        factor: Of the number of steps.
+
+    Returns:
+        Errors, residual variance, CPU seconds of training and of adaptation.
+    """
+    problem = find(case.problem).build(**case.parameters)
+    network, optimizer = dict(case.network), dict(case.optimizer)
+    steps = max(1, round(factor * case.steps))
+    sampler = build(case, name)
+    module = PINN(
+        problem,
+        partial(NETWORKS[network.pop("name")], **network),
+        sampler=sampler,
+        optimizer=OPTIMIZERS[optimizer.pop("name")](**optimizer),
+        seed=seed,
+        block=20,
+    )
+    comparison = Comparison.of(problem)
+    assert comparison is not None
+    clock = Clock(comparison, sampler, max(1, steps // MEASUREMENTS))
+    trainer = pl.Trainer(
+        max_steps=steps,
+        max_epochs=-1,
+        accelerator="cpu",
+        callbacks=[clock],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    with quiet():
+        trainer.fit(module)
+    return {
+        "problem": case.problem,
+        "kind": case.kind,
+        "sampler": name,
+        "seed": seed,
+        "error": clock.errors[-1],
+        "curve": {"seconds": clock.seconds, "error": clock.errors},
+        "cpu_seconds": clock.seconds[-1],
+        "adapting": clock.adapting / clock.seconds[-1],
+        "stopped_by": module.progress.stopped_by,
+        **residual_moments(module.residuals),
+        **ranks(module),
+        "warnings": (sampler.report() or {}).get("warnings", []),
+    }
+
+
+def build(case: Case, name: str) -> Sampler:
+    """The sampler with the case's number of points."""
+    given = {"points": case.points, "boundary_points": case.points // 4, "every": case.every}
+    options = {**given, **SAMPLERS[name]}
+    made = options.pop("name")
+    if made in ("adversarial", "das"):
+        options |= case.flow
+    return REGISTRY[made](**options)
+
+
+class Clock(pl.Callback):
+    """Errors against CPU seconds; measuring does not count, adaptation does, and by itself too."""
+
+    def __init__(self, comparison: Comparison, sampler: Sampler, every: int) -> None:
+        self.comparison, self.every = comparison, every
+        self.seconds: list[float] = []
+        self.errors: list[float] = []
+        self.adapting = 0.0
+        adapt = sampler.adapt
+
+        def timed(*arguments: Any) -> None:
+            start = time.process_time()
+            adapt(*arguments)
+            self.adapting += time.process_time() - start
+
+        sampler.adapt = timed  # type: ignore[method-assign]
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Starts the clock."""
+        self.start, self.last = time.process_time(), 0
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, *others: object
+    ) -> None:
+        """Measures every so many steps."""
+        assert isinstance(pl_module, Solver)
+        if pl_module.progress.step - self.last >= self.every:
+            self.measure(pl_module)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Measures once more."""
+        assert isinstance(pl_module, Solver)
+        self.measure(pl_module)
+
+    def measure(self, solver: Solver) -> None:
+        """Appends the worst error: in the core, where the problem has one."""
+        now = time.process_time()
+        found = self.comparison.errors(solver.residuals)
+        core = {n: e for n, e in found.items() if n.endswith("in the core")} or found
+        self.seconds.append(now - self.start)
+        self.errors.append(max(e.relative_l2 for e in core.values()))
+        self.last = solver.progress.step
+        self.start += time.process_time() - now
+
+
+def residual_moments(residuals: Residuals) -> dict[str, float]:
+    """Mean of the squared residual at fresh uniform points, and its relative standard deviation."""
+    squares = torch.zeros(FRESH_POINTS)
+    inside = residuals.problem.domain.dimension
+    for name, condition in residuals.conditions.items():
+        if condition.on.dimension == inside and not condition.integral:
+            points = condition.on.sample(FRESH_POINTS, seed=FRESH_SEED)
+            rows = residuals.in_chunks({name: points})[name].double().reshape(FRESH_POINTS, -1)
+            squares = squares + rows.square().sum(1)
+    mean = float(squares.mean())
+    return {"mean_square": mean, "spread": float(squares.std()) / mean if mean else 0.0}
+
+
+def ranks(module: Solver) -> dict[str, float]:
+    """Effective rank of the trained network at even points, and at the sampler's own."""
+    found = {}
+    for name in ("even", "own"):
+        points = {}
+        for condition, own in module.points.items():
+            even = module.residuals.conditions[condition].on.sample(RANK_POINTS, seed=1)
+            some = own.select(slice(0, None, max(1, len(own) // RANK_POINTS)))
+            points[condition] = even if name == "even" else some
+        found[f"rank_{name}"] = float(effective_rank(Tangent(module.residuals, points).gram()))
+    return found
+
+
+def table(record: dict[str, Any]) -> str:
+    """Errors of every sampler on every problem, and where they stand against uniform points.
+
+    Args:
+        record: The rows of all runs.
+
+    Returns:
+        Markdown tables: medians over seeds, with the range.
+    """
+    problems = list(dict.fromkeys(row["problem"] for row in record["rows"]))
+    return "\n\n".join(
+        _problem(p, [r for r in record["rows"] if r["problem"] == p]) for p in problems
+    )
+
+
+def _problem(name: str, rows: list[dict[str, Any]]) -> str:
+    case = CASES[name]
+    lines = [
+        f"## {name} ({case.kind})",
+        "",
+        f"{case.points} points, {case.network['name']} {case.network['width']} wide and "
+        f"{case.network['depth']} deep, {case.optimizer['name']}, parameters {case.parameters}.",
+        "",
+        "| sampler | error, equal steps | error, equal CPU time | mean squared residual | its "
+        "spread | CPU seconds | of these adapting | effective rank, even / own points |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    budget = {
+        seed: [r["cpu_seconds"] for r in rows if r["seed"] == seed and r["sampler"] == FRESH]
+        for seed in {r["seed"] for r in rows}
+    }
+    for sampler in dict.fromkeys(r["sampler"] for r in rows):
+        mine = [r for r in rows if r["sampler"] == sampler]
+        timely = [error_at(r["curve"], max(budget[r["seed"]], default=np.inf)) for r in mine]
+        cells = [
+            sampler,
+            _range([r["error"] for r in mine]),
+            _range(timely),
+            _range([r["mean_square"] for r in mine]),
+            f"{np.median([r['spread'] for r in mine]):.1f}",
+            f"{np.median([r['cpu_seconds'] for r in mine]):.1f}",
+            f"{100 * np.median([r['adapting'] for r in mine]):.0f} %",
+            " / ".join(f"{np.median([r[k] for r in mine]):.0f}" for k in ("rank_even", "rank_own")),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def error_at(curve: dict[str, list[float]], seconds: float) -> float:
+    """The last error measured before a time."""
+    before = [e for s, e in zip(curve["seconds"], curve["error"], strict=True) if s <= seconds]
+    return before[-1] if before else curve["error"][0]
+
+
+def _range(values: list[float]) -> str:
+    spread = f" ({min(values):.1e} to {max(values):.1e})" if len(values) > 1 else ""
+    return f"{np.median(values):.1e}{spread}"
