@@ -13,13 +13,18 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from pdenet.balancing import Static
-from pdenet.diagnostics import effective_rank, least_squares_floor, predicted_residual
+from pdenet.diagnostics import (
+    effective_rank,
+    least_squares_floor,
+    predicted_energy,
+    predicted_residual,
+)
 from pdenet.geometry import Points
 from pdenet.linear_fit import last_layer
 from pdenet.networks.initializers import (
@@ -30,8 +35,9 @@ from pdenet.networks.initializers import (
     layers_of,
 )
 from pdenet.residuals import Residuals
-from pdenet.sampling import UniformSampler
+from pdenet.sampling import QuadratureSampler, UniformSampler
 from pdenet.solvers import Solver
+from pdenet.solvers.drawing import Drawing
 from pdenet.tangent import Tangent
 
 RANGES = (1.0, 2.0, 4.0, 8.0)
@@ -40,6 +46,7 @@ PATCH_RANGES = (1.0, 2.0, 4.0)
 
 STEPS = 1000  # of gradient descent that is foreseen
 POINTS = 160  # probe points in the interior; a quarter of them on each part of the boundary
+ENERGY_POINTS = 300  # of a rule for energies
 MAX_ENTRIES = 10_000_000  # of J: a second on one core for all candidates
 PROBE_SEED, FRESH_SEED = 2024, 2025
 MOST_DIMENSIONS = 3  # patches in more have too few neurons each
@@ -54,8 +61,8 @@ class Trial:
         parameters: Number of trained parameters.
         effective_rank: Of K = J J^T at the probe points.
         floor: Relative residual that the last layer alone could reach there.
-        predicted: Relative residual at fresh points after gradient descent with this kernel;
-            infinite where it cannot be told.
+        predicted: Relative residual at fresh points after gradient descent with this kernel, or
+            the energy after it; infinite where it cannot be told.
     """
 
     initializer: Initializer
@@ -82,23 +89,26 @@ class Choice:
     Args:
         trials: In the order in which they were made.
         seconds: What they took.
+        judged: What was predicted: residual or energy.
     """
 
     trials: tuple[Trial, ...]
     seconds: float
+    judged: Literal["residual", "energy"] = "residual"
 
     @property
     def best(self) -> Trial:
-        """The least predicted residual; where none is known, the largest effective rank."""
+        """The least predicted value; where none is known, the largest effective rank."""
         return min(self.trials, key=lambda t: (t.predicted, -t.effective_rank))
 
     @property
     def reason(self) -> str:
         """The choice and why, in one sentence."""
         best, usual = self.best, self.trials[0]
+        of = " of the start's" if self.judged == "residual" else ""
         return (
             f"{best.label}, since of {len(self.trials)} starts its kernel promises the least "
-            f"residual ({best.predicted:.2g} of the start's, against {usual.predicted:.2g} from "
+            f"{self.judged} ({best.predicted:.3g}{of}, against {usual.predicted:.3g} from "
             f"{usual.label}); effective rank {best.effective_rank:.1f} against "
             f"{usual.effective_rank:.1f}"
         )
@@ -129,7 +139,8 @@ def try_initializers(solver: Solver, candidates: Sequence[Initializer] | None = 
         trials.append(_try(solver, initializer))
     if not trials:
         raise ValueError(f"No initializer could be tried: {'; '.join(refused)}")
-    return Choice(tuple(trials), time.monotonic() - begun)
+    judged = "residual" if solver.row_source is solver.residuals else "energy"
+    return Choice(tuple(trials), time.monotonic() - begun, judged)
 
 
 def candidates_for(solver: Solver) -> list[Initializer]:
@@ -168,9 +179,12 @@ def _size(solver: Solver) -> tuple[int, bool]:
 def _try(solver: Solver, initializer: Initializer) -> Trial:
     residuals = solver.residuals
     trained = sum(p.numel() for p in residuals.parameters() if p.requires_grad)
+    if solver.row_source is not residuals:
+        jacobian, energy = _promised_energy(solver)
+        rank = float(effective_rank(jacobian @ jacobian.T))
+        return Trial(initializer, trained, rank, math.nan, energy)
     points = max(16, min(POINTS, MAX_ENTRIES // trained))
-    probes, fresh = (_rows(solver, points, seed) for seed in (PROBE_SEED, FRESH_SEED))
-    jacobian, z = probes
+    (jacobian, z), fresh = (_rows(solver, points, seed) for seed in (PROBE_SEED, FRESH_SEED))
     rank, floor, predicted = math.nan, math.nan, math.inf
     if bool(jacobian.isfinite().all()) and bool(z.isfinite().all()) and bool(jacobian.any()):
         rank = float(effective_rank(jacobian @ jacobian.T))
@@ -181,6 +195,8 @@ def _try(solver: Solver, initializer: Initializer) -> Trial:
 
 
 def _floor(residuals: Residuals, jacobian: Tensor, z: Tensor) -> float:
+    if residuals.problem.inputs:  # an operator's outputs are products of last layers
+        return math.nan
     like = next(residuals.model.parameters())
     some = residuals.problem.domain.sample(5, seed=0).x.to(like)
     try:
@@ -209,6 +225,30 @@ def _rows(solver: Solver, points: int, seed: int) -> tuple[Tensor, Tensor]:
         factor = math.sqrt(given.get(name, 1.0))
         jacobian[rows], z[rows] = jacobian[rows] * factor, z[rows] * factor
     return jacobian, z
+
+
+def _promised_energy(solver: Solver) -> tuple[Tensor, float]:
+    """Rows of an energy's Gauss-Newton matrix, and the energy that descent would come to.
+
+    Args:
+        solver: The solver.
+
+    Returns:
+        J at probe points, shape (N, P), and the energy.
+    """
+    training = solver.drawing
+    models = []
+    for seed in (PROBE_SEED, FRESH_SEED):
+        if not training.fixed:  # multipliers belong to the training points
+            rule = QuadratureSampler(points=ENERGY_POINTS, boundary_points=ENERGY_POINTS, every=1)
+            rule.bind({n: c.on for n, c in solver.residuals.conditions.items()}, seed)
+            solver.drawing = Drawing(solver.residuals, rule)
+        found = solver.linearization()
+        models.append((found.dense()[0].detach(), found.gradient, found.loss))
+    solver.drawing = training
+    own, seen = (predicted_energy(models[0], STEPS, judge) for judge in models)
+    # Where two rules disagree the promise is one of integration errors, of which they share most.
+    return models[0][0], seen + 10 * abs(seen - own)
 
 
 def _fitting(

@@ -8,7 +8,7 @@ from pdenet.diagnostics.features import (
     truncated_entropy,
 )
 from pdenet.diagnostics.kernels import BlockKernel, DenseKernel, Kernel, ProductKernel
-from pdenet.diagnostics.prediction import predicted_residual
+from pdenet.diagnostics.prediction import predicted_energy, predicted_residual
 from pdenet.diagnostics.regime import (
     LAZY,
     RICH,
@@ -75,6 +75,7 @@ __all__ = [
     "neuron_amplitudes",
     "participation_ratio",
     "plateau_cause",
+    "predicted_energy",
     "predicted_residual",
     "rank_bounds",
     "regime",

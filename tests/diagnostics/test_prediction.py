@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pdenet.diagnostics import predicted_residual
+from pdenet.diagnostics import predicted_energy, predicted_residual
 
 
 @pytest.fixture
@@ -56,3 +56,27 @@ def test_fast_directions_go_first():
 def test_refuses_what_does_not_fit(linear, change, message):
     with pytest.raises(ValueError, match=message):
         predicted_residual(**{"jacobian": linear[0], "residual": linear[1], "steps": 3, **change})
+
+
+@pytest.mark.parametrize("steps", [1, 30])
+def test_energy_equals_gradient_descent_on_a_quadratic(linear, steps):
+    j, g = linear[0], linear[1][:7]
+    step = 1 / torch.linalg.matrix_norm(j, 2) ** 2
+    theta = torch.zeros(7)
+    for _ in range(steps):
+        theta = theta - step * (j.T @ (j @ theta) + g)
+    for rows, slope, energy in ((j, g, 2.0), (linear[2], linear[3][:7], 5.0)):
+        after = float(energy + slope @ theta + 0.5 * (rows @ theta).square().sum())
+        found = predicted_energy((j, g, 2.0), steps, (rows, slope, energy))
+        # Round-off of a well conditioned 7 x 7 eigenproblem.
+        assert found == pytest.approx(after, rel=1e-9)
+
+
+def test_wide_and_tall_rows_agree(linear):
+    j, g = linear[0].T, linear[1]  # fewer rows than parameters
+    padded = torch.cat([j, torch.zeros(30, 20)])
+    found, expected = (predicted_energy((rows, g, 0.0), 40) for rows in (j, padded))
+    # The tall one also descends along the gradient where no row bends it.
+    free = g - j.T @ torch.linalg.lstsq(j.T, g[:, None]).solution[:, 0]
+    slope = 40 * free @ free / torch.linalg.matrix_norm(j, 2) ** 2
+    assert found - float(slope) == pytest.approx(expected, rel=1e-9)
