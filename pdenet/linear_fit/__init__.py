@@ -5,7 +5,7 @@ from pdenet.linear_fit.dense import CUT, MAX_BYTES, DenseSolution, TallFactor, m
 from pdenet.linear_fit.last_layer import coefficients, last_layer, only_trained
 from pdenet.linear_fit.newton import FitReport, LastLayerFit, fit_last_layer
 from pdenet.linear_fit.projection import take_over
-from pdenet.linear_fit.rows import ScaledRows, Sources, flattened, set_flat
+from pdenet.linear_fit.rows import ScaledRows, Sources, flattened, row_maker, set_flat
 from pdenet.linear_fit.superposition import is_linear
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "most_columns",
     "only_trained",
     "orders",
+    "row_maker",
     "set_flat",
     "take_over",
 ]

@@ -61,6 +61,7 @@ class LastLayerFit:
         more: Further sources of rows, such as continuity between patches.
         weights: Factor of each condition's squares; 1 where absent.
         scaled: Whether rows are scaled.
+        weighted: Whether the points' quadrature weights count.
         cut: Relative cut of the pivots.
         max_bytes: Bound on the memory of the least-squares problem.
 
@@ -87,6 +88,7 @@ class LastLayerFit:
         more: Sources = (),
         weights: Mapping[str, float] | None = None,
         scaled: bool = True,
+        weighted: bool = False,
         cut: float = CUT,
         max_bytes: int = MAX_BYTES,
     ) -> None:
@@ -99,7 +101,7 @@ class LastLayerFit:
         self.cut, self.max_bytes = cut, max_bytes
         TallFactor(sum(p.numel() for p in self.parameters), max_bytes)
         sources = [(residuals, points), *more]
-        self.rows = ScaledRows(sources, self.parameters, weights, scaled)
+        self.rows = ScaledRows(sources, self.parameters, weights, scaled, weighted)
         self.done, self.converged, self.first = "", False, math.nan
         self._linear = linear
         self._forcing = 0.0 if linear else FORCING

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from pdenet.geometry import Points
-from pdenet.linear_fit.last_layer import only_trained
+from pdenet.linear_fit.last_layer import coefficients, only_trained
+from pdenet.residuals import Residuals
 from pdenet.tangent import RowSource, Tangent
 
 ROW_BYTES = 2**25  # rows of J made at once; the features' derivatives take some times as much
@@ -29,6 +30,8 @@ class ScaledRows:
         parameters: The coefficients.
         weights: Factor of each condition's squares, besides the scaling; 1 where absent.
         scaled: Whether rows are scaled; else they are those of J.
+        weighted: Whether squares are multiplied by the points' quadrature weights besides, over
+            their mean, as points of other than uniform density ask.
 
     Attributes:
         scales: Factor of every row, once rows have been made.
@@ -43,7 +46,9 @@ class ScaledRows:
         parameters: Sequence[nn.Parameter],
         weights: Mapping[str, float] | None = None,
         scaled: bool = True,
+        weighted: bool = False,
     ) -> None:
+        self.weighted = weighted
         self.parameters = list(parameters)
         self.columns = sum(p.numel() for p in self.parameters)
         self.weights, self.scaled = dict(weights or {}), scaled
@@ -63,11 +68,13 @@ class ScaledRows:
         with only_trained(self._sources, self.parameters):
             if not self._tangents:
                 self._prepare()
-            for tangent, values in zip(self._tangents, self._values(), strict=True):
+            pairs = zip(self._tangents, self._values(), self._points, strict=True)
+            for tangent, values, points in pairs:
+                factors = self._factors(tangent, points)
                 for rows, block in tangent.blocks():
                     block = self._padded(block.cpu())
                     if self.scales is None:
-                        found.append(self._scale(block, rows, tangent))
+                        found.append(self._scale(block) * factors[rows])
                         scale = found[-1]
                     else:
                         scale = self.scales[start : start + len(block)]
@@ -110,17 +117,21 @@ class ScaledRows:
         missing = self.columns - block.shape[1]  # unknown constants, of which patches know nothing
         return torch.nn.functional.pad(block, (0, missing)) if missing else block
 
-    def _scale(self, block: Tensor, rows: slice, tangent: Tangent) -> Tensor:
+    def _scale(self, block: Tensor) -> Tensor:
         largest = block.abs().amax(1)
-        scale = torch.ones_like(largest)
-        if self.scaled:
-            scale = torch.where(largest > 0, 1 / largest, scale)
-        for name, weight in self.weights.items():
-            mine = tangent.rows.get(name, slice(0, 0))
-            start, stop = max(mine.start, rows.start), min(mine.stop, rows.stop)
-            if start < stop:
-                scale[start - rows.start : stop - rows.start] *= math.sqrt(weight)
-        return scale
+        ones = torch.ones_like(largest)
+        return torch.where(largest > 0, 1 / largest, ones) if self.scaled else ones
+
+    def _factors(self, tangent: Tangent, points: Mapping[str, Points]) -> Tensor:
+        """Roots of the weights of conditions and points, shape (rows,)."""
+        factors = torch.ones(tangent.shape[0], dtype=torch.float64)
+        for name, rows in tangent.rows.items():
+            factors[rows] *= math.sqrt(self.weights.get(name, 1.0))
+            weight = points[name].weight
+            each, rest = divmod(rows.stop - rows.start, len(weight))
+            if self.weighted and not rest:
+                factors[rows] *= (weight / weight.mean()).sqrt().repeat_interleave(each)
+        return factors
 
 
 @torch.no_grad()
@@ -148,3 +159,21 @@ def set_flat(parameters: Sequence[nn.Parameter], flat: Tensor) -> None:
     pieces = flat.split([p.numel() for p in parameters])
     for p, piece in zip(parameters, pieces, strict=True):
         p.copy_(piece.view_as(p))
+
+
+def row_maker(residuals: Residuals) -> Callable[[str, Points], Tensor]:
+    """Scaled rows of single conditions in the coefficients, at any points.
+
+    Args:
+        residuals: Problem and network.
+
+    Returns:
+        Function of a condition's name and points, to shape (rows, columns).
+    """
+    parameters = coefficients(residuals)
+
+    def rows(name: str, points: Points) -> Tensor:
+        scaled = ScaledRows([(residuals, {name: points})], parameters)
+        return torch.cat([block for block, _ in scaled.blocks()])
+
+    return rows

@@ -4,6 +4,7 @@ from pdenet.sampling.adaptive import AdaptiveSampler, Turn
 from pdenet.sampling.adversarial import AdversarialSampler
 from pdenet.sampling.base import Sampler, Score, Share
 from pdenet.sampling.das import DeepAdaptiveSampler
+from pdenet.sampling.determinantal import DeterminantalSampler
 from pdenet.sampling.even import (
     EvenSampler,
     LatinHypercubeSampler,
@@ -26,6 +27,7 @@ SAMPLERS: dict[str, type[Sampler]] = {
     "rar": ResidualRefinement,
     "rar-d": ResidualRefinementDistribution,
     "rad": ResidualAdaptiveSampler,
+    "determinantal": DeterminantalSampler,
     "r3": RetainResampleRelease,
     "das": DeepAdaptiveSampler,
     "failure-informed": FailureInformedSampler,
@@ -38,6 +40,7 @@ __all__ = [
     "AdaptiveSampler",
     "AdversarialSampler",
     "DeepAdaptiveSampler",
+    "DeterminantalSampler",
     "EvenSampler",
     "FailureInformedSampler",
     "LatinHypercubeSampler",

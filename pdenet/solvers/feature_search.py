@@ -18,6 +18,7 @@ from pdenet.linear_fit import (
     coefficients,
     is_linear,
     most_columns,
+    row_maker,
 )
 from pdenet.networks import Factory, build_network
 from pdenet.networks.initializers import Glorot, Initializer
@@ -25,7 +26,7 @@ from pdenet.networks.layers import make_generator
 from pdenet.problem import Problem
 from pdenet.record import StoppedBy
 from pdenet.residuals import Residuals
-from pdenet.sampling import Sampler
+from pdenet.sampling import DeterminantalSampler, Sampler
 from pdenet.solvers.drawing import Drawing
 from pdenet.solvers.feature_trials import Result, Trial, best_of, next_trial, resized, width_of
 from pdenet.solvers.hard.plan import HardPlan
@@ -89,7 +90,8 @@ class FeatureSearch:
         self.refine = refine and self._width is not None
         self._numbers = sampler.points, sampler.boundary_points
         self._arguments = {
-            "weights": dict(weights or {}), "scaled": scaled, "cut": cut, "max_bytes": max_bytes,
+            "weights": dict(weights or {}), "scaled": scaled, "weighted": sampler.weighted,
+            "cut": cut, "max_bytes": max_bytes,
         }  # fmt: skip
         self.linear = is_linear(problem)
         self.results: list[Result] = []
@@ -224,6 +226,8 @@ class FeatureSearch:
         self.sampler.points = round(inside * ratio)
         self.sampler.boundary_points = round(edge * ratio ** ((d - 1) / d))
         self.sampler.bind({n: c.on for n, c in residuals.conditions.items()}, self.seed)
+        if isinstance(self.sampler, DeterminantalSampler):
+            self.sampler.tell(row_maker(residuals))
         drawing = Drawing(residuals, self.sampler)
         drawing.at(0)
         return drawing
