@@ -7,7 +7,7 @@ from pdenet.optim.first_order import Adam, AdamW
 from pdenet.optim.gauss_newton import ENGD, ENGDW, SPRING, LevenbergMarquardt
 from pdenet.optim.limited_memory import LimitedMemoryInverse
 from pdenet.optim.line_search import Wolfe
-from pdenet.optim.linearization import LeastSquares, Linearization, Linearize
+from pdenet.optim.linearization import Linearization, Linearize, ResidualFunction
 from pdenet.optim.muon import Muon
 from pdenet.optim.natural_gradient import NaturalGradient
 from pdenet.optim.phases import Phase, notes, objective_changed, stop_reason
@@ -27,7 +27,6 @@ __all__ = [
     "Broyden",
     "DampedGaussNewton",
     "FactoredInverse",
-    "LeastSquares",
     "LevenbergMarquardt",
     "LimitedMemoryInverse",
     "Linearization",
@@ -37,6 +36,7 @@ __all__ = [
     "NonFiniteError",
     "Phase",
     "QuasiNewton",
+    "ResidualFunction",
     "Stopping",
     "Wolfe",
     "notes",

@@ -50,12 +50,12 @@ class DampedGaussNewton(JacobianOptimizer):
 
     Example:
         >>> import torch
-        >>> from pdenet.optim import LeastSquares
+        >>> from pdenet.optim import ResidualFunction
         >>> x = nn.Parameter(torch.tensor([-1.2, 1.0], dtype=torch.float64))
         >>> rosenbrock = lambda: torch.stack((1 - x[0], 10 * (x[1] - x[0] ** 2)))
         >>> optimizer = DampedGaussNewton([x])
         >>> while optimizer.stop_reason is None:
-        ...     loss = optimizer.step(linearize=LeastSquares([x], rosenbrock))
+        ...     loss = optimizer.step(linearize=ResidualFunction([x], rosenbrock))
         >>> optimizer.stop_reason[:9], bool((x - 1).abs().max() < 1e-12)
         ('converged', True)
     """

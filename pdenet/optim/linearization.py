@@ -67,8 +67,10 @@ Linearize = Callable[[], Linearization]
 """Linearizes an objective at the parameters as they are."""
 
 
-class LeastSquares:
-    r"""Half the squared norm of residuals, linearized row by row: for small cases.
+class ResidualFunction:
+    r"""Residuals as a function of parameters; a call linearizes half their squared norm by rows.
+
+    For small cases: one reverse pass a row.
 
     Args:
         parameters: What is trained.
@@ -76,7 +78,7 @@ class LeastSquares:
 
     Example:
         >>> x = nn.Parameter(torch.tensor([1.0, 2.0], dtype=torch.float64))
-        >>> linear = LeastSquares([x], lambda: torch.stack((x[0] ** 2, 3 * x[1])))()
+        >>> linear = ResidualFunction([x], lambda: torch.stack((x[0] ** 2, 3 * x[1])))()
         >>> linear.loss, linear.normal().tolist()
         (18.5, [[4.0, 0.0], [0.0, 9.0]])
     """

@@ -26,11 +26,11 @@ class NaturalGradient(JacobianOptimizer):
 
     Example:
         >>> import torch
-        >>> from pdenet.optim import LeastSquares
+        >>> from pdenet.optim import ResidualFunction
         >>> from pdenet.optim.directions import PseudoInverse
         >>> from pdenet.optim.steps import Grid
         >>> x = nn.Parameter(torch.zeros(2, dtype=torch.float64))
-        >>> line = LeastSquares([x], lambda: torch.stack((x[0] - 1, 3 * x[1])))
+        >>> line = ResidualFunction([x], lambda: torch.stack((x[0] - 1, 3 * x[1])))
         >>> loss = NaturalGradient([x], PseudoInverse(1e-12), Grid()).step(linearize=line)
         >>> x.tolist()
         [1.0, 0.0]

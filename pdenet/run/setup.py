@@ -33,6 +33,8 @@ BLOCK = 50  # optimizer steps a Lightning batch: its overhead is paid once for a
 # that is still not solved after so many steps, with so much time allowed, will need many more.
 COMPILE_STEPS, COMPILE_SECONDS = 1500, 100.0
 
+SINGLE = 1e-5  # relative error that single precision reaches at best, by experience
+
 
 @dataclass
 class Run:
@@ -56,6 +58,12 @@ class Run:
 
     def __post_init__(self) -> None:
         self.begun = time.monotonic()
+        if self.settings.precision == 32 and self.target < SINGLE:
+            raise ValueError(
+                f"--precision 32 does not reach a relative error of {self.target:.0e}: round-off "
+                f"of derivatives ends near {SINGLE:.0e}. Use --precision 64, or a larger "
+                "--target-error."
+            )
         self.chosen, self.reasons = choose(self.problem, self.parts)
         self.starts: Choice | None = None
         if self.chosen["initializer"].name == "auto":

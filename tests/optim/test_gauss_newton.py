@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from pdenet.optim import (
     DampedGaussNewton,
     FactoredInverse,
-    LeastSquares,
     Linearization,
     NaturalGradient,
     NonFiniteError,
     QuasiNewton,
+    ResidualFunction,
     Stopping,
 )
 from pdenet.optim.directions import Direction, PseudoInverse, Ridge, Spring
@@ -48,7 +48,7 @@ def test_an_undamped_step_solves_linear_least_squares(search: Grid | Armijo | Cl
     matrix, b = linear_problem()
     x = parameter(*[0.0] * 4)
     optimizer = NaturalGradient([x], PseudoInverse(1e-12), search)
-    optimizer.step(linearize=LeastSquares([x], lambda: matrix @ x - b))
+    optimizer.step(linearize=ResidualFunction([x], lambda: matrix @ x - b))
     exact = torch.linalg.lstsq(matrix, b[:, None]).solution[:, 0]
     torch.testing.assert_close(x.detach(), exact, rtol=1e-12, atol=1e-12)
 
@@ -61,7 +61,7 @@ def test_levenberg_marquardt_shrinks_a_linear_residual_as_the_damping_says(algeb
     optimizer = DampedGaussNewton([x], damping=1e-2, algebra=algebra, **options)  # type: ignore[arg-type]
     exact = torch.linalg.lstsq(matrix, b[:, None]).solution[:, 0]
     before = x.detach() - exact
-    optimizer.step(linearize=LeastSquares([x], lambda: matrix @ x - b))
+    optimizer.step(linearize=ResidualFunction([x], lambda: matrix @ x - b))
     # e_1 = (J^T J + mu I)^-1 mu e_0; the kernel's norm is that of J^T J.
     normal = matrix.T @ matrix
     mu = 1e-2 * normal.norm()
@@ -78,7 +78,7 @@ def test_rosenbrock(algebra: str, geodesic: bool) -> None:
     optimizer = DampedGaussNewton([x], algebra=algebra, geodesic=geodesic)  # type: ignore[arg-type]
     steps = 0
     while optimizer.stop_reason is None:
-        optimizer.step(linearize=LeastSquares([x], rosenbrock(x)))
+        optimizer.step(linearize=ResidualFunction([x], rosenbrock(x)))
         steps += 1
     assert optimizer.stop_reason.startswith("converged")
     torch.testing.assert_close(x.detach(), torch.ones_like(x), rtol=1e-12, atol=0)
@@ -92,7 +92,7 @@ def test_geodesic_acceleration_bends_steps_along_a_curved_valley() -> None:
         rows = lambda: torch.stack((100 * (x.square().sum() - 1), x[1] - 0.8))  # noqa: E731
         optimizer = DampedGaussNewton([x], geodesic=geodesic)
         for k in range(200):
-            if optimizer.step(linearize=LeastSquares([x], rows)) < 1e-20:
+            if optimizer.step(linearize=ResidualFunction([x], rows)) < 1e-20:
                 return k
         return 200
 
@@ -112,7 +112,7 @@ def test_qr_goes_below_the_floor_of_the_normal_equations() -> None:
         x = nn.Parameter(v.sum(1))
         optimizer = DampedGaussNewton([x], algebra=algebra, stopping=Stopping(gradient=0.0))  # type: ignore[arg-type]
         for _ in range(70):
-            optimizer.step(linearize=LeastSquares([x], lambda: matrix @ x))
+            optimizer.step(linearize=ResidualFunction([x], lambda: matrix @ x))
             if optimizer.stop_reason:
                 break
         return float(x.detach().norm()), optimizer
@@ -140,7 +140,7 @@ class Recorded:
         found = []
         for matrix, b in self.problems:
             before = self.x.detach().clone()
-            optimizer.step(linearize=LeastSquares([self.x], lambda: matrix @ self.x - b))  # noqa: B023
+            optimizer.step(linearize=ResidualFunction([self.x], lambda: matrix @ self.x - b))  # noqa: B023
             found.append((self.x.detach() - before) / 0.1)
         return found
 
@@ -174,7 +174,7 @@ def test_without_momentum_spring_is_engd_w_and_without_damping_engd(columns: int
 def test_steps_are_clipped() -> None:
     x = parameter(0.0, 0.0)
     optimizer = NaturalGradient([x], Ridge(1e-6, MEMORY), Clipped(rate=1.0, longest=0.5))
-    optimizer.step(linearize=LeastSquares([x], lambda: x - torch.tensor([30.0, 40.0])))
+    optimizer.step(linearize=ResidualFunction([x], lambda: x - torch.tensor([30.0, 40.0])))
     torch.testing.assert_close(x.detach(), torch.tensor([0.3, 0.4], dtype=torch.float64))
 
 
@@ -232,7 +232,7 @@ def test_a_quasi_newton_method_starts_from_the_gauss_newton_inverse(log: bool) -
     optimizer = QuasiNewton(
         [x], lambda like: FactoredInverse(like, "ssbroyden2"), log_loss=log, damping=1e-13
     )
-    linear = LeastSquares([x], lambda: matrix @ x - b)
+    linear = ResidualFunction([x], lambda: matrix @ x - b)
 
     def closure() -> Tensor:
         optimizer.zero_grad()
@@ -299,7 +299,7 @@ def test_steps_into_poles_are_taken_back() -> None:
     # The undamped first step, to -3, is fine; one of the other sign would end behind x = 1.
     optimizer = DampedGaussNewton([x], damping=1e-12)
     rows = lambda: 10 - 10 * torch.sqrt(1 - x)  # noqa: E731
-    loss = optimizer.step(linearize=LeastSquares([x], rows))
+    loss = optimizer.step(linearize=ResidualFunction([x], rows))
     assert math.isfinite(loss)
     assert float(x.detach()) < 0.9
 
@@ -310,7 +310,7 @@ def test_a_plateau_ends_training() -> None:
     optimizer = DampedGaussNewton([x], damping=1e6, stopping=Stopping(progress=0.5, patience=3))
     rows = lambda: torch.stack((0.01 * x[0], torch.ones((), dtype=torch.float64)))  # noqa: E731
     for _ in range(4):
-        optimizer.step(linearize=LeastSquares([x], rows))
+        optimizer.step(linearize=ResidualFunction([x], rows))
     assert optimizer.stop_reason is not None
     assert optimizer.stop_reason.startswith("no progress: 3 steps")
 
@@ -319,7 +319,7 @@ def test_the_damping_outlives_a_change_of_points() -> None:
     x = parameter(-1.2, 1.0)
     optimizer = DampedGaussNewton([x])
     for _ in range(5):
-        optimizer.step(linearize=LeastSquares([x], rosenbrock(x)))
+        optimizer.step(linearize=ResidualFunction([x], rosenbrock(x)))
     damping = optimizer.damping
     optimizer.objective_changed()
     assert optimizer.damping == damping
@@ -329,12 +329,12 @@ def test_too_little_memory_falls_back_to_products_and_says_so() -> None:
     x = parameter(-1.2, 1.0)
     optimizer = DampedGaussNewton([x], max_bytes=8)
     for _ in range(60):
-        optimizer.step(linearize=LeastSquares([x], rosenbrock(x)))
+        optimizer.step(linearize=ResidualFunction([x], rosenbrock(x)))
         if optimizer.stop_reason:
             break
     torch.testing.assert_close(x.detach(), torch.ones_like(x), rtol=1e-10, atol=0)
     assert "cg, since dense matrices" in optimizer.notes[0]
     with pytest.raises(ValueError, match="gauss-newton-cg"):
         NaturalGradient([x], Ridge(1e-3, 8), Grid()).step(
-            linearize=LeastSquares([x], lambda: x - 3)
+            linearize=ResidualFunction([x], lambda: x - 3)
         )

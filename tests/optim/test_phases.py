@@ -20,10 +20,10 @@ from pdenet.optim import (
     Adam,
     AdamW,
     Broyden,
-    LeastSquares,
     LevenbergMarquardt,
     Muon,
     Phase,
+    ResidualFunction,
 )
 
 PHASES: dict[str, Phase] = {
@@ -57,7 +57,7 @@ class Training:
         self.x = torch.linspace(-1, 1, 40, dtype=dtype)[:, None]
         self.optimizer = phase.build(self.net.parameters())
         self.scheduler = phase.scheduler(self.optimizer)
-        self.linearize = LeastSquares(self.net.parameters(), self.rows)
+        self.linearize = ResidualFunction(self.net.parameters(), self.rows)
         self.given = {"linearize": self.linearize} if phase.consumes == "jacobian" else {}
         self.rates: list[float] = []
 

@@ -149,6 +149,17 @@ def test_single_precision() -> None:
     assert solution.record.precision == 32
 
 
+def test_single_precision_is_refused_where_it_cannot_reach_the_target() -> None:
+    with pytest.raises(ValueError, match="--precision 64"):
+        solved(precision=32, target_error=1e-7)
+
+
+def test_the_record_tells_what_an_optimizer_decided() -> None:
+    record = solved(solver="pinn", optimizer="levenberg-marquardt").record
+    assert record.optimizer["resample_every"] == 20
+    assert any("16 rows" in line for line in record.chosen if "levenberg-marquardt: " in line)
+
+
 def test_ready_parts(tmp_path: Path) -> None:
     network = nn.Sequential(nn.Linear(1, 5), nn.Tanh(), nn.Linear(5, 1)).double()
     sampler = SobolSampler(points=8)
