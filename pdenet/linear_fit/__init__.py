@@ -6,6 +6,7 @@ from pdenet.linear_fit.last_layer import coefficients, last_layer, only_trained
 from pdenet.linear_fit.newton import FitReport, LastLayerFit, fit_last_layer
 from pdenet.linear_fit.projection import take_over
 from pdenet.linear_fit.rows import ScaledRows, Sources, flattened, row_maker, set_flat
+from pdenet.linear_fit.start import LeastSquaresStart
 from pdenet.linear_fit.superposition import is_linear
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "DenseSolution",
     "FitReport",
     "LastLayerFit",
+    "LeastSquaresStart",
     "ScaledRows",
     "Sources",
     "TallFactor",

@@ -5,13 +5,21 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from pdenet.linear_fit import LeastSquaresStart
 from pdenet.networks import Factory, build_network
-from pdenet.networks.initializers import INITIALIZERS, Glorot, Initializer
+from pdenet.networks import initializers as drawing
+from pdenet.networks.initializers import Glorot, Initializer
 from pdenet.networks.layers import make_generator
 from pdenet.problem import Problem
 from pdenet.solvers.hard.parts import is_box
 from pdenet.solvers.hard.plan import HardPlan
 from pdenet.solvers.scales import output_scales
+
+INITIALIZERS: dict[str, type[Initializer]] = {
+    **drawing.INITIALIZERS,
+    LeastSquaresStart.name: LeastSquaresStart,
+}
+"""Name on the command line -> class whose fields are its options."""
 
 SAMPLE = 8192  # points by which patches outside the domain are told from others
 
