@@ -1,5 +1,6 @@
 """Errors, indicators and verdicts of networks that are off by a known amount."""
 
+from dataclasses import replace
 from math import pi
 from typing import Any
 
@@ -9,8 +10,9 @@ from torch import Tensor, nn
 
 from pdenet import Condition, Data, Dirichlet, Integral, Problem, Unknown
 from pdenet.accuracy import Comparison, indicators, judge, unknown_errors
-from pdenet.geometry import Box, Disk
+from pdenet.geometry import Box, Disk, Interval
 from pdenet.metrics import FieldError
+from pdenet.problems.exponential_nd import exponential_nd
 from pdenet.references import Exact
 from pdenet.residuals import Residuals
 
@@ -197,3 +199,26 @@ def test_a_coarse_reference_proves_nothing() -> None:
     assert verdict == "doubtful"
     assert "accurate to 1e-02 only" in reasons[-1]
     assert judge(problem, error(1e-4), GOOD, "target", 5e-2)[0] == "solved"
+
+
+def test_errors_in_the_core_of_a_solution_count_by_themselves() -> None:
+    problem = exponential_nd(dimension=2)
+    comparison = Comparison.of(problem)
+    assert comparison is not None
+    assert comparison.core is not None
+    assert problem.core is not None
+    assert problem.core.contains(comparison.core.points.x).all()
+
+    class Zero(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.unused = nn.Parameter(torch.zeros(()))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return 0 * x[..., :1] + 0 * self.unused
+
+    errors = comparison.errors(Residuals(problem, Zero()))
+    assert list(errors) == ["u", "u in the core"]
+    assert all(error.relative_l2 == pytest.approx(1.0) for error in errors.values())
+    with pytest.raises(ValueError, match="core of problem"):
+        replace(problem, core=Interval(x=(0, 1)))

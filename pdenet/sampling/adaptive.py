@@ -117,9 +117,6 @@ class AdaptiveSampler(Sampler):
         ValueError: A number is below 1.
     """
 
-    consistent = True
-    """Whether sums with the points' weights estimate integrals."""
-
     def __init__(
         self,
         *,

@@ -55,6 +55,8 @@ class Sampler(nn.Module, ABC):
 
     weighted = False
     """Whether averages over the points must use their weights."""
+    consistent = True
+    """Whether sums with the points' weights estimate integrals."""
 
     def __init__(
         self,

@@ -307,6 +307,12 @@ class DeepRitz(Solver):
     def _check_start(self) -> None:
         """Points with weights, and densities with values, before anything is trained."""
         self._fall = Fall()
+        if not self.sampler.consistent:
+            raise ValueError(
+                f"The law of the points of {type(self.sampler).__name__} is not known, so that "
+                "sums with them are no integrals, as an energy needs. Take an even sampler, "
+                "quadrature, rad, das or adversarial."
+            )
         points = self.sampler.draw(0)
         for name, term in self.energy.terms.items():
             check_weights(name, term, points[name], type(self.sampler).__name__)

@@ -139,6 +139,11 @@ def test_weights_are_consistent(name):
     assert (points.weight * points["x"] ** 2).sum().item() == pytest.approx(1 / 3, abs=0.06)
 
 
+@pytest.mark.parametrize("name", ["rar", "rar-d", "r3", "das-g", "failure-informed"])
+def test_samplers_without_a_known_law_say_so(name):
+    assert not bound(name).consistent
+
+
 @pytest.mark.parametrize("name", OPTIONS)
 def test_residuals_that_are_not_finite_are_named(name):
     with pytest.raises(ValueError, match=r"'equation' has residuals that are not finite"):
