@@ -82,8 +82,8 @@ def findings(diagnoses: Iterable[Diagnosis], *, reached: bool) -> dict[str, Any]
     for diagnosis in diagnoses:
         if (summary := diagnosis.summary()) is not None:
             out[diagnosis.topic] = summary
-        if diagnosis.skipped:
-            out.setdefault("skipped", {})[diagnosis.topic] = diagnosis.skipped
+        if reason := diagnosis.skipped or (not diagnosis.history and diagnosis.trouble):
+            out.setdefault("skipped", {})[diagnosis.topic] = reason
     stages = out.get("stages", {}).get("stages", [])
     if stages and stages[-1]["name"] != "descent":
         out["plateau"] = _cause(out.get("effective_rank"), reached)

@@ -32,6 +32,7 @@ class Diagnosis(pl.Callback, ABC):
         history: What every look saw.
         seconds: Time that looking took.
         skipped: Why there is nothing to see, or empty.
+        trouble: Why a look failed, the last time that one did, or empty.
 
     Raises:
         ValueError: ``every`` is below 1.
@@ -49,7 +50,7 @@ class Diagnosis(pl.Callback, ABC):
         self.probe = Probe() if probe is None else probe
         self.history: list[Entry] = []
         self.seconds = 0.0
-        self.skipped = ""
+        self.skipped = self.trouble = ""
         self._stride = every
         self._unlogged: Entry = {}
 
@@ -85,8 +86,8 @@ class Diagnosis(pl.Callback, ABC):
             if self.probes:
                 self.probe.bind(pl_module)
             self.begin(pl_module)
-        except (ValueError, RuntimeError) as error:  # a diagnosis must not end a training
-            self.skipped = str(error)
+        except Exception as error:  # whatever it is, a diagnosis must not end a training
+            self.skipped = str(error) or type(error).__name__
         self.seconds += time.monotonic() - start
         self._take(pl_module)
 
@@ -141,9 +142,9 @@ class Diagnosis(pl.Callback, ABC):
         start = time.monotonic()
         try:
             entry = self.look(solver)
-        except (ValueError, RuntimeError):
+        except (ValueError, RuntimeError) as error:
             # A broken network shows nothing; the solver itself says that it is broken.
-            entry = None
+            entry, self.trouble = None, str(error)
         if entry is not None:
             self.history.append({"step": step, **entry})
             self._unlogged = entry

@@ -67,9 +67,10 @@ class EffectiveRank(Diagnosis):
         entry: Entry = {"effective_rank": bounds.estimate}
         if bounds.lower < bounds.upper:
             entry |= {"effective_rank_lower": bounds.lower, "effective_rank_upper": bounds.upper}
-        entry["residual_rate"] = moment.rate
-        if moment.floor is not None:
-            entry["least_squares_floor"] = moment.floor
+        if solver.row_source is solver.residuals:  # rows of an energy are no residuals
+            entry["residual_rate"] = moment.rate
+            if moment.floor is not None:
+                entry["least_squares_floor"] = moment.floor
         return entry
 
     def summary(self) -> dict[str, Any] | None:

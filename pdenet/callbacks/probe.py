@@ -223,7 +223,7 @@ class Moment:
 def _last_columns(residuals: Residuals, tangent: Tangent) -> list[slice]:
     try:
         wanted = {id(p) for p in coefficients(residuals)}
-    except ValueError:
+    except (ValueError, TypeError):  # it has no last layer, or takes more than coordinates
         return []
     named = residuals.named_parameters()
     return [tangent.columns[n] for n, p in named if id(p) in wanted and n in tangent.columns]

@@ -214,7 +214,7 @@ def _short(run: slice, x: Array) -> bool:
     """Whether a plateau is over too soon to be one."""
     few = run.stop - run.start < LEAST_WINDOWS
     share = (math.exp(x[run.stop]) - math.exp(x[run.start])) / math.expm1(x[-1])
-    return few or (x[run.stop] - x[run.start] < LEAST_TIME and share < LEAST_SHARE)
+    return few or bool(x[run.stop] - x[run.start] < LEAST_TIME and share < LEAST_SHARE)
 
 
 def _runs(flags: Sequence[bool]) -> Iterator[slice]:

@@ -52,7 +52,7 @@ def _rank(measured: Found | None) -> Iterator[str]:
         f"{min(probe['rows'], probe['parameters'])} modes that {probe['rows']} rows at the probe "
         f"points and {probe['parameters']:,} parameters could have."
     )
-    floor, rate = last.get("least_squares_floor"), last["residual_rate"]
+    floor, rate = last.get("least_squares_floor"), last.get("residual_rate", 1.0)
     if floor is not None:
         reach = "the features suffice" if floor < SUFFICIENT else "the features are the limit"
         yield (

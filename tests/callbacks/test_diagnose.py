@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,17 @@ from pdenet.callbacks import (
 from pdenet.callbacks import training_stages as stages_module
 from pdenet.callbacks.probe import Moment
 from pdenet.diagnostics import dense_layers, kernel_drift, neuron_amplitudes, wasserstein
+from pdenet.networks import MLP
+from pdenet.problems.poisson_1d import poisson_1d
 from pdenet.record import Record
+from pdenet.sampling import StratifiedSampler
+from pdenet.solvers import DeepRitz
 from pdenet.tangent import Tangent
 
 Train = Callable[..., pl.Trainer]
 STOPPED = {"max_steps": 6, "max_seconds": None, "compile": "no"}
 SMALL: dict[str, Any] = {
+    "solver": "pinn",
     "network": {"name": "mlp", "width": 6, "depth": 2},
     "sampler": {"name": "uniform", "points": 32},
     "optimizer": "adam",
@@ -196,6 +202,32 @@ def test_the_users_own_callback_takes_the_place_of_the_default_one() -> None:
     assert record.diagnostics["effective_rank"]["history"] == mine.history
     assert len(mine.history) >= 2
     assert "regime" in record.diagnostics
+
+
+def test_an_energy_has_a_rank_but_no_residual(train: Train) -> None:
+    solver = DeepRitz(
+        poisson_1d(),
+        partial(MLP, width=6, depth=1),
+        sampler=StratifiedSampler(points=64),
+    )
+    callbacks = diagnose(every=2, points=16)
+    train(solver, *callbacks, steps=2)
+    assert not any(c.skipped or c.trouble for c in callbacks)
+    assert set(callbacks[0].history[-1]) == {"step", "effective_rank"}
+
+
+def test_a_diagnosis_that_fails_ends_no_training(
+    build: Any, train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise KeyError("trouble")
+
+    monkeypatch.setattr(Probe, "bind", fail)
+    rank, weights = diagnose("rank", "weights", every=1)
+    trainer = train(build(), rank, weights, steps=2)
+    assert trainer.global_step == 2
+    assert "trouble" in rank.skipped
+    assert weights.steps == [0, 1, 2]  # it needs no probe
 
 
 def test_unknown_names() -> None:

@@ -133,7 +133,7 @@ def test_points_are_fewer_where_there_are_many_rows() -> None:
 
 
 def test_the_record_has_it() -> None:
-    record = solve("poisson-1d", max_steps=3).record
+    record = solve("poisson-1d", "pinn", max_steps=3).record
     found = record.effective_rank
     assert found is not None
     assert found["convention"] == CONVENTION
