@@ -1,8 +1,10 @@
 """``python -m benchmarks run SUITE`` writes a Record; ``python -m benchmarks table SUITE`` a table.
 
 Suites: step-speed (seconds of a training step), catalogue (every problem by default settings),
-tangent (CPU seconds of J and what is made of it), sampling (samplers against each other on peaks,
-layers and smooth problems).
+training-difficulty (effective rank of starts, and how fast training is from them), tangent (CPU
+seconds of J and what is made of it), sampling (samplers against each other on peaks, layers and
+smooth problems), random-features (published tables of least squares, and the catalogue's linear
+problems by it).
 """
 
 from __future__ import annotations
@@ -16,17 +18,21 @@ from typing import Any
 import torch
 
 from benchmarks.catalogue import suite as catalogue
+from benchmarks.random_features import suite as random_features
 from benchmarks.sampling import suite as sampling
 from benchmarks.step_speed import suite as step_speed
 from benchmarks.tangent import suite as tangent
+from benchmarks.training_difficulty import suite as training_difficulty
 from pdenet.record import machine, versions
 
 HERE = Path(__file__).parent
 SUITES: dict[str, ModuleType] = {
     "step-speed": step_speed,
     "catalogue": catalogue,
+    "training-difficulty": training_difficulty,
     "tangent": tangent,
     "sampling": sampling,
+    "random-features": random_features,
 }
 PEERS = ("deepxde", "pina-mathlab", "jax", "optax")
 

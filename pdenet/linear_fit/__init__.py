@@ -7,7 +7,7 @@ from pdenet.linear_fit.newton import FitReport, LastLayerFit, fit_last_layer
 from pdenet.linear_fit.projection import take_over
 from pdenet.linear_fit.rows import ScaledRows, Sources, flattened, row_maker, set_flat
 from pdenet.linear_fit.start import LeastSquaresStart
-from pdenet.linear_fit.superposition import is_linear
+from pdenet.linear_fit.superposition import is_linear, zero_solves
 
 __all__ = [
     "CUT",
@@ -32,4 +32,5 @@ __all__ = [
     "row_maker",
     "set_flat",
     "take_over",
+    "zero_solves",
 ]

@@ -38,6 +38,27 @@ def is_linear(problem: Problem) -> bool:
         >>> is_linear(wave_1d()), is_linear(burgers())
         (True, False)
     """
+    residuals, points = _random_fields(problem)
+    return _affine(residuals, points, coefficients(residuals))
+
+
+@torch.no_grad()
+def zero_solves(problem: Problem) -> bool:
+    """Whether fields that vanish satisfy all conditions, as of an eigenvalue problem.
+
+    Args:
+        problem: The problem.
+
+    Returns:
+        True if all rows are zero at points.
+    """
+    residuals, points = _random_fields(problem)
+    for p in coefficients(residuals):
+        p.zero_()
+    return not any(bool(rows.any()) for rows in residuals.in_chunks(points).values())
+
+
+def _random_fields(problem: Problem) -> tuple[Residuals, dict[str, Points]]:
     model = build_network(
         lambda n, m: RandomFeatures(n, m, width=32, scale=3.0),
         coordinates=problem.coordinates,
@@ -51,8 +72,7 @@ def is_linear(problem: Problem) -> bool:
         name: c.on.quadrature(POINTS) if c.integral else c.on.sample(POINTS, seed=1)
         for name, c in problem.conditions.items()
     }
-    free = coefficients(residuals)
-    return _affine(residuals, points, free)
+    return residuals, points
 
 
 def _affine(residuals: Residuals, points: Mapping[str, Points], free: list[nn.Parameter]) -> bool:
