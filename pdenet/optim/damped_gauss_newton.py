@@ -13,12 +13,12 @@ from pdenet.optim.damped import Algebra, Damped, Kernel, NormalEquations, Orthog
 from pdenet.optim.jacobian import JacobianOptimizer, copied
 from pdenet.optim.line_search import NOISE
 from pdenet.optim.linearization import Linearization
-from pdenet.optim.stopping import Stopping
+from pdenet.optim.stopping import PER_STEP, Stopping
 
 GAIN = 1e-3  # of the predicted decrease; less is not accepted
 ATTEMPTS = 20  # dampings tried in one step: they grow by 2, 4, 8, ... each
 LOWEST = 1e-26  # of the matrix; QR of J sees nothing below
-SQUARED = 1e-12  # of the matrix; below, normal equations lose the damping in their round-off
+SQUARED = 1e-14  # of the matrix; below, normal equations lose the damping in their round-off
 FIRST = 1e-3  # of the matrix: the damping to begin with
 PROBE = 0.1  # of a step, over which its curvature is measured
 BEND = 1.0  # most length of the correction over that of the step, twice
@@ -73,7 +73,7 @@ class DampedGaussNewton(JacobianOptimizer):
         max_bytes: int = 2**31,
         stopping: Stopping | None = None,
     ) -> None:
-        super().__init__(parameters, stopping or Stopping(patience=20))
+        super().__init__(parameters, stopping or PER_STEP)
         self.first, self.algebra, self.geodesic = damping, algebra, geodesic
         self.rank, self.iterations, self.tolerance = rank, iterations, tolerance
         self.max_bytes = max_bytes

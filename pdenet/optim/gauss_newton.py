@@ -16,9 +16,7 @@ from pdenet.optim.directions import PseudoInverse, Ridge, Spring
 from pdenet.optim.natural_gradient import NaturalGradient
 from pdenet.optim.phases import Phase
 from pdenet.optim.steps import Armijo, Clipped, Grid, StepSize
-from pdenet.optim.stopping import Stopping
-
-STEPS = Stopping(patience=20)  # a step costs a Jacobian, and moves far
+from pdenet.optim.stopping import PER_STEP, Stopping
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +34,7 @@ class GaussNewtonPhase(Phase):
     """
 
     max_bytes: int = 2**31
-    stopping: Stopping = field(default_factory=lambda: STEPS)
+    stopping: Stopping = field(default_factory=lambda: PER_STEP)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -12,7 +12,7 @@ from pdenet.optim.directions import Direction
 from pdenet.optim.jacobian import JacobianOptimizer
 from pdenet.optim.linearization import Linearization
 from pdenet.optim.steps import StepSize
-from pdenet.optim.stopping import Stopping
+from pdenet.optim.stopping import PER_STEP, Stopping
 
 
 class NaturalGradient(JacobianOptimizer):
@@ -43,7 +43,7 @@ class NaturalGradient(JacobianOptimizer):
         step_size: StepSize,
         stopping: Stopping | None = None,
     ) -> None:
-        super().__init__(parameters, stopping or Stopping(patience=20))
+        super().__init__(parameters, stopping or PER_STEP)
         self.direction, self.step_size = direction, step_size
 
     def _advance(self, linear: Linearization, x: Tensor) -> float:

@@ -31,3 +31,8 @@ class Stopping:
                 f"patience={self.patience}): expected gradient >= 0, 0 <= progress < 1, "
                 "patience >= 1."
             )
+
+
+# A step that costs a Jacobian moves far; its own prediction says when round-off is reached, so that
+# no bound on the gradient, whose size is the problem's, need be guessed.
+PER_STEP = Stopping(gradient=0.0, patience=20)

@@ -34,6 +34,7 @@ from pdenet.solvers.distributed import distributed, mean_over_ranks, rank_and_wo
 from pdenet.solvers.drawing import Drawing
 from pdenet.solvers.linearized import linearize
 from pdenet.solvers.progress import Progress, StepCounter
+from pdenet.solvers.ritz.rows import EnergyRows
 from pdenet.solvers.start import INITIALIZERS
 from pdenet.tangent import Tangent
 
@@ -140,6 +141,37 @@ class Solver(pl.LightningModule, ABC):
         self._compiled, self._tangent = None, None
         self.balance.attach(self.residuals)
 
+    def measured(self, name: str, rows: Tensor) -> Tensor:
+        """What :attr:`terms` shows of a condition: the mean square of its rows.
+
+        Args:
+            name: The condition.
+            rows: Its rows, without a graph.
+
+        Returns:
+            Scalar.
+        """
+        return self.drawing.mean_square(name, rows)
+
+    def indicators(self) -> dict[str, Any]:
+        """What the method itself knows of the answer's accuracy; plain data for the record."""
+        return {}
+
+    def remarks(self, indicators: Mapping[str, Any]) -> list[str]:
+        """What that says, one sentence each.
+
+        Args:
+            indicators: What :meth:`indicators` returned.
+
+        Returns:
+            Sentences for the verdict's reasons.
+        """
+        return []
+
+    def constants(self) -> dict[str, tuple[float, float | None]]:
+        """Numbers that the method finds beside the fields, with exact ones where known."""
+        return {}
+
     @property
     def problem(self) -> Problem:
         """The problem that is trained."""
@@ -161,7 +193,7 @@ class Solver(pl.LightningModule, ABC):
 
     @property
     def terms(self) -> dict[str, float]:
-        """Mean squared residual of each condition at the last step."""
+        """Mean squared residual of each condition at the last step; see :meth:`measured`."""
         return {name: float(value) for name, value in self._terms.items()}
 
     @property
@@ -373,6 +405,11 @@ class Solver(pl.LightningModule, ABC):
             p.grad = torch.zeros_like(p) if g is None else g
         return mean_over_ranks(loss.detach(), [p.grad for p in parameters if p.grad is not None])
 
+    @property
+    def row_source(self) -> Residuals | EnergyRows:
+        """What J is taken of: residual rows, or others where the loss is no sum of squares."""
+        return self.residuals
+
     def linearization(self) -> Linearization:
         """This step's weighted rows and their Jacobian, for phases that consume one.
 
@@ -384,14 +421,17 @@ class Solver(pl.LightningModule, ABC):
         self._draw()
         weighing = not (self.phase.fixed_points and self._weights)
         with torch.set_grad_enabled(weighing and "gradients" in self.balance.needs):
-            self._judge(self.residuals(self.drawing.batch))
-        return linearize(self.drawing, self._weights, self._tangent_here())
+            loss = self._judge(self.residuals(self.drawing.batch)).detach()
+        return linearize(loss, self.drawing, self._weights, self._tangent_here(), self.objective)
 
     def _tangent_here(self) -> Tangent:
-        """J at this step's points of this process; made once for each set of points."""
-        if self._tangent is None or self._tangent[0] != self.drawing.version:
-            mine = {n: p for n, p in self.drawing.mine.items() if len(p)}
-            self._tangent = self.drawing.version, Tangent(self.residuals, mine)
+        """J at this step's points; what it learns of the network serves all sets of points."""
+        version, source = self.drawing.version, self.row_source
+        points = {name: self.drawing.points[name] for name in source.names}
+        if self._tangent is None:
+            self._tangent = version, Tangent(source, points, shard=rank_and_world())
+        elif self._tangent[0] != version:
+            self._tangent = version, self._tangent[1].at(points)
         return self._tangent[1]
 
     def _loss(self) -> Tensor:
@@ -406,7 +446,7 @@ class Solver(pl.LightningModule, ABC):
                 self.progress.step, rows, self.drawing.mine, lambda: self._gradient_norms(rows)
             )
         loss = self.objective(rows, self._weights)
-        self._terms = {n: self.drawing.mean_square(n, r.detach()) for n, r in rows.items()}
+        self._terms = {n: self.measured(n, r.detach()) for n, r in rows.items()}
         self._last_loss = loss.detach()
         # A line search may try a step too far, and comes back from it. Ranks give up together.
         if not self.phase.fixed_points and reduce((~loss.isfinite()).to(loss), "max") > 0:
