@@ -20,7 +20,7 @@ def initializer_table(choice: Choice) -> Table:
     """
     table = Table(
         title=f"starts that were tried, in {choice.seconds:.1f} s",
-        caption="predicted: residual at fresh points after gradient descent with this kernel",
+        caption=f"predicted: {choice.judged} after gradient descent with the start's kernel",
         title_justify="left",
         caption_justify="left",
     )

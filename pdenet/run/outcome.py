@@ -43,6 +43,7 @@ def outcome(run: Run, fits: Sequence[Fit], residuals: Residuals, earlier: Record
     reasons += [] if sampling is None else sampling["warnings"]
     seconds = _seconds(fits, earlier)
     seconds["evaluation"] += time.monotonic() - start
+    seconds["setup"] += 0.0 if run.starts is None else run.starts.seconds
     seconds["total"] = sum(seconds.values())
     described: dict[str, Any] = {k: part.describe() for k, part in run.chosen.items()}
     reference = run.problem.reference
