@@ -95,11 +95,6 @@ def _notes(fits: Sequence[Fit]) -> list[str]:
     return list(dict.fromkeys(note for fit in fits for note in fit.solver.notes))
 
 
-def _notes(fits: Sequence[Fit]) -> list[str]:
-    """What the optimizers decided on the way, each once."""
-    return list(dict.fromkeys(note for fit in fits for note in fit.solver.notes))
-
-
 def _seconds(fits: Sequence[Fit], earlier: Record | None) -> dict[str, float]:
     kinds = ("setup", "training", "evaluation")
     before = {} if earlier is None else earlier.seconds
