@@ -1,0 +1,1 @@
+"""Effective rank of starts, and how fast training is from them."""
