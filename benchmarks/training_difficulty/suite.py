@@ -198,7 +198,8 @@ def _verdict(case: str, starts: dict[str, list[Row]]) -> Row:
 
 def _correlation(x: list[float], y: list[float]) -> float:
     """Spearman's rank correlation; undefined where all are equal."""
-    return float(spearmanr(x, y)[0]) if len(set(y)) > 1 else np.nan
+    found: Any = spearmanr(x, y)
+    return float(found.statistic) if len(set(y)) > 1 else np.nan
 
 
 def _summary(verdicts: list[Row]) -> str:
