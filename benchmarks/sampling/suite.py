@@ -191,7 +191,11 @@ def ranks(module: Solver) -> dict[str, float]:
             even = module.residuals.conditions[condition].on.sample(RANK_POINTS, seed=1)
             some = own.select(slice(0, None, max(1, len(own) // RANK_POINTS)))
             points[condition] = even if name == "even" else some
-        found[f"rank_{name}"] = float(effective_rank(Tangent(module.residuals, points).gram()))
+        try:
+            kernel = Tangent(module.residuals, points).gram()
+        except ValueError:  # a network too steep for J to be checked by differences
+            continue
+        found[f"rank_{name}"] = float(effective_rank(kernel))
     return found
 
 
@@ -237,7 +241,7 @@ def _problem(name: str, rows: list[dict[str, Any]]) -> str:
             f"{np.median([r['spread'] for r in mine]):.1f}",
             f"{np.median([r['cpu_seconds'] for r in mine]):.1f}",
             f"{100 * np.median([r['adapting'] for r in mine]):.0f} %",
-            " / ".join(f"{np.median([r[k] for r in mine]):.0f}" for k in ("rank_even", "rank_own")),
+            " / ".join(_median([r.get(k) for r in mine]) for k in ("rank_even", "rank_own")),
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -247,6 +251,11 @@ def error_at(curve: dict[str, list[float]], seconds: float) -> float:
     """The last error measured before a time."""
     before = [e for s, e in zip(curve["seconds"], curve["error"], strict=True) if s <= seconds]
     return before[-1] if before else curve["error"][0]
+
+
+def _median(values: list[float | None]) -> str:
+    known = [v for v in values if v is not None]
+    return f"{np.median(known):.0f}" if known else "-"
 
 
 def _range(values: list[float]) -> str:
