@@ -108,3 +108,16 @@ def test_the_device_is_looked_for() -> None:
     assert Settings(problem=BURGERS, device="cpu").torch_device() == torch.device("cpu")
     expected = "cuda" if torch.cuda.is_available() else "cpu"
     assert Settings(problem=BURGERS).torch_device().type == expected
+
+
+def test_what_to_diagnose(tmp_path: Path) -> None:
+    named = {"problem": "burgers"}
+    assert Settings.from_mapping(named, "here").diagnoses() == ()
+    everything = Settings.from_mapping({**named, "diagnose": "yes"}, "here").diagnoses()
+    assert set(everything) == {"rank", "spectrum", "stages", "regime", "weights"}
+    some = Settings.from_mapping({**named, "diagnose": "stages, rank"}, "here")
+    assert some.diagnoses() == ("stages", "rank")
+    (tmp_path / "a.yaml").write_text("problem: burgers\ndiagnose: yes\n")
+    assert Settings.from_yaml(tmp_path / "a.yaml").diagnoses() == everything
+    with pytest.raises(ValueError, match="--diagnose speed: yes, no, or a list"):
+        Settings.from_mapping({**named, "diagnose": "speed"}, "here")
