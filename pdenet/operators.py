@@ -207,7 +207,7 @@ class OperatorResiduals(Residuals):
             which = numbers[which]
             values = torch.stack([condition.tables[f][which, index] for f in condition.fields], -1)
             x = x if condition.own is None else condition.own[which, index]
-        factor = condition.factors().expand(len(points), -1)
+        factor = condition.factors()[which % len(condition.tables[condition.fields[0]])]
         return {"x": x.to(like), "values": values.to(like), "factor": factor.to(like)}
 
     def rows(self, name: str, batch: Batch) -> Tensor:

@@ -14,6 +14,8 @@ from pdenet.conditions.base import Condition, require_values
 from pdenet.conditions.values import differences, with_signature
 from pdenet.geometry import PointCloud, Points
 
+SMALLEST = 0.1  # of the solutions' root mean square: less does not count as a size of its own
+
 
 class OperatorData(Condition):
     """Values of fields for many input functions: ``OperatorData({"x": x}, u=values)``.
@@ -106,9 +108,18 @@ class OperatorData(Condition):
         return self._tables()
 
     def factors(self) -> Tensor:
-        """One over the root mean square of each field, shape (fields,): rows have no units."""
-        sizes = [self.tables[name].square().mean().sqrt() for name in self.fields]
-        return torch.stack([1 / s if s > 0 else torch.ones_like(s) for s in sizes])
+        """One over the size of each function's solution, shape (m, fields).
+
+        Rows then have no units, and count relative errors, as those do who judge. A solution that
+        is much smaller than the others counts by a floor.
+
+        Returns:
+            Positive numbers.
+        """
+        sizes = torch.stack([self.tables[name].square().mean(1).sqrt() for name in self.fields], 1)
+        whole = sizes.square().mean(0).sqrt()
+        floored = torch.maximum(sizes, SMALLEST * whole)
+        return torch.where(whole > 0, 1 / floored, torch.ones_like(floored))
 
     def data(self, points: Points) -> dict[str, Tensor]:
         """Values of the first function, named ``u_data``: what the residual's shape is tried on."""

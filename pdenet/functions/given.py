@@ -31,7 +31,13 @@ class Formulas(Functions):
         self._names = [self._checked(function) for function in self.functions]
 
     def _checked(self, function: Callable[..., Any]) -> list[str]:
-        parameters = inspect.signature(function).parameters
+        try:
+            parameters = inspect.signature(function).parameters
+        except ValueError:  # torch.sin and its like do not tell
+            raise ValueError(
+                f"{function!r} has parameters without names; wrap it: "
+                f"lambda {self.coordinates[0]}: ...({self.coordinates[0]})."
+            ) from None
         names = [n for n, p in parameters.items() if p.default is p.empty]
         if strangers := [n for n in names if n not in self.coordinates]:
             raise ValueError(

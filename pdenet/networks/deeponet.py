@@ -233,6 +233,8 @@ class Branch(nn.Module):
         mean: Mean value at each sensor, shape (s,).
         encoding: Rows that centred values are multiplied by, shape (k, s).
         core: Maps (m, k) to (m, coefficients), or None: the shortcut alone.
+        sizes: What the encoded values are multiplied by before the core, shape (k,): what varies
+            little then matters little to it, or it would memorize; 1 where None.
         shortcut: Number of coefficients of a linear map beside the core, or 0 for none. Smooth
             operators are linear ones with a correction, and a linear map is learned at once.
         generator: CPU generator of the shortcut's draw.
@@ -243,6 +245,7 @@ class Branch(nn.Module):
 
     centre: Tensor
     encoding: Tensor
+    sizes: Tensor
 
     def __init__(
         self,
@@ -251,12 +254,15 @@ class Branch(nn.Module):
         core: nn.Module | None,
         shortcut: int = 0,
         generator: torch.Generator | None = None,
+        sizes: Tensor | None = None,
     ) -> None:
         super().__init__()
         if core is None and not shortcut:
             raise ValueError("A branch needs a network, a linear shortcut, or both.")
         self.register_buffer("centre", mean)
         self.register_buffer("encoding", encoding)
+        sizes = torch.ones_like(encoding[:, 0]) if sizes is None else sizes
+        self.register_buffer("sizes", sizes)
         self.core = core
         self.shortcut = dense(len(encoding), shortcut, generator) if shortcut else None
 
@@ -267,8 +273,9 @@ class Branch(nn.Module):
                 f"Values at {values.shape[-1]} sensors came; the branch has {len(self.centre)}."
             )
         seen = linear(values - self.centre, self.encoding)
-        parts = [part(seen) for part in (self.core, self.shortcut) if part is not None]
-        return torch.stack(parts).sum(0) if len(parts) > 1 else parts[0]
+        if self.core is None or self.shortcut is None:
+            return self.shortcut(seen) if self.core is None else self.core(seen * self.sizes)  # type: ignore[misc]
+        return self.core(seen * self.sizes) + self.shortcut(seen)
 
 
 def principal_components(values: Tensor, tolerance: float = 1e-7, most: int = 128) -> Tensor:

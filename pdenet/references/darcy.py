@@ -56,7 +56,7 @@ class DarcyOperator(GridOperator):
         from skfem.helpers import dot, grad
 
         basis = self._basis
-        x = basis.global_coordinates().value
+        x = np.asarray(basis.global_coordinates())
         points = torch.as_tensor(x.reshape(2, -1).T.copy())
         coefficients = inputs[self.inputs[0]](points).numpy().T
         if coefficients.min() <= 0:

@@ -19,8 +19,9 @@ from pdenet.accuracy import Comparison
 from pdenet.callbacks import Diagnosis, EffectiveRank, Measure
 from pdenet.optim import NonFiniteError
 from pdenet.record import Curve, StoppedBy
+from pdenet.run.announce import data_progress
 from pdenet.run.setup import Run
-from pdenet.solvers import Solver
+from pdenet.solvers import OperatorSolver, Solver
 
 
 @dataclass
@@ -80,6 +81,9 @@ def fit(run: Run, checkpoint: dict[str, Any] | None = None) -> Fit:
     """
     start = time.monotonic()
     solver = run.build_solver()
+    if isinstance(solver, OperatorSolver):
+        with data_progress(run.progress) as told:
+            solver.prepare(told)
     measure = Measure(Comparison.of(run.problem), run.target)
     diagnoses = run.diagnoses()
     before = sum(one.seconds for one in diagnoses)

@@ -135,7 +135,7 @@ class OperatorDrawing(Drawing):
         self.batch[name] = {
             "x": x.to(like),
             "values": values.transpose(0, 1).to(like),
-            "factor": self._factors[name].to(like),
+            "factor": self._factors[name][index].to(like),
         }
         points = self.points[name].select(columns)
         self.mine[name] = points.select(_repeated(len(points), len(index)))

@@ -164,8 +164,10 @@ def _branch(
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             core = make(len(encoding), outputs, width=sizes.width, depth=sizes.depth).to(dtype)  # type: ignore[call-arg]
-    mean = values.mean(0)
-    return Branch(mean.to(dtype), encoding.to(dtype), core, outputs, generator).to(dtype)
+    mean, scale = values.mean(0), 1 / encoding.norm(dim=1)
+    # The deviation along each component, in units of the largest; the root keeps small ones seen.
+    sizes = (scale / scale.max()).sqrt()
+    return Branch(mean, encoding, core, outputs, generator, sizes).to(dtype)
 
 
 def _trunk(
