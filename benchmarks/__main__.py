@@ -4,7 +4,7 @@ Suites: step-speed (seconds of a training step), catalogue (every problem by def
 training-difficulty (effective rank of starts, and how fast training is from them), tangent (CPU
 seconds of J and what is made of it), sampling (samplers against each other on peaks, layers and
 smooth problems), random-features (published tables of least squares, and the catalogue's linear
-problems by it).
+problems by it), deep-ritz (the same problems by residuals and by energies).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from benchmarks.catalogue import suite as catalogue
+from benchmarks.deep_ritz import suite as deep_ritz
 from benchmarks.random_features import suite as random_features
 from benchmarks.sampling import suite as sampling
 from benchmarks.step_speed import suite as step_speed
@@ -33,6 +34,7 @@ SUITES: dict[str, ModuleType] = {
     "tangent": tangent,
     "sampling": sampling,
     "random-features": random_features,
+    "deep-ritz": deep_ritz,
 }
 PEERS = ("deepxde", "pina-mathlab", "jax", "optax")
 

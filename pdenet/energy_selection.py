@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from pdenet.energy import Energy
 from pdenet.problem import Problem
 
 Choice = tuple[str, dict[str, Any], str]
@@ -39,10 +40,12 @@ def has_rules(problem: Problem) -> bool:
 def _sampler(problem: Problem) -> Choice:
     d = problem.domain.dimension
     if has_rules(problem):
+        bounded = _bounded(problem)
         return (
             "quadrature",
-            {"points": GAUSS[d]},
-            f"{GAUSS[d]} Gauss nodes, since an energy is an integral",
+            {"points": GAUSS[d], **({"every": 1} if bounded else {})},
+            f"{GAUSS[d]} Gauss nodes, since an energy is an integral"
+            + ("; they shift, since jumps to an obstacle hide between fixed ones" * bounded),
         )
     return (
         "sobol",
@@ -53,7 +56,7 @@ def _sampler(problem: Problem) -> Choice:
 
 
 def _optimizer(problem: Problem) -> Choice:
-    if has_rules(problem):
+    if has_rules(problem) and not _bounded(problem):
         return (
             "adam-ssbroyden",
             {"adam_steps": 400, "resample_every": None, "progress": 1e-10},
@@ -63,8 +66,12 @@ def _optimizer(problem: Problem) -> Choice:
     return (
         "adam",
         {"lr": 5e-3, "decay_every": 1000},
-        "since integrals by random points change from step to step",
+        "since the points of the integrals change from step to step",
     )
+
+
+def _bounded(problem: Problem) -> bool:
+    return isinstance(problem.energy, Energy) and bool(problem.energy.at_least)
 
 
 def _balance(problem: Problem) -> Choice:

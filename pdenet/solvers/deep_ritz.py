@@ -33,7 +33,7 @@ from pdenet.solvers.ritz.states import eigenvalues, settle_states
 from pdenet.solvers.start import started_network
 
 TRIED = 64  # points at which densities are tried before training
-PENALTY = 500.0
+PENALTY, STIFF = 500.0, 5000.0
 SETTLED = 1e-4  # a move of the multipliers, relative, after which they stay
 
 
@@ -53,8 +53,9 @@ class DeepRitz(Solver):
         hard: Whether conditions may be imposed exactly; False trains them all.
         essential: How conditions that are not imposed enter: augmented-lagrangian, nitsche, or
             penalty; see :mod:`pdenet.solvers.ritz.essential`.
-        penalty: Factor b of half the squared misfit; in units of the energy's density over those of
-            the field squared, times the dimension that the condition's region lacks.
+        penalty: Factor b of half the squared misfit, in units of the energy over those of the field
+            squared and of the measure of the condition's region; None takes 500, and 5000 for lower
+            bounds, which have no multipliers.
         update_every: Steps between two updates of the multipliers.
         seed: Seed of the network's start and of the points.
         dtype: Precision of everything.
@@ -85,7 +86,7 @@ class DeepRitz(Solver):
         separate: bool = False,
         hard: bool = True,
         essential: Method = "augmented-lagrangian",
-        penalty: float = PENALTY,
+        penalty: float | None = None,
         update_every: int = 200,
         seed: int = 0,
         dtype: torch.dtype = torch.float64,
@@ -93,7 +94,7 @@ class DeepRitz(Solver):
     ) -> None:
         energy = _energy(problem)
         _check_balance(training.get("balance"))
-        if not (0 < penalty < float("inf") and update_every >= 1):
+        if not ((penalty is None or 0 < penalty < float("inf")) and update_every >= 1):
             raise ValueError(
                 f"penalty={penalty} must be positive and finite, update_every={update_every} at "
                 "least 1."
@@ -115,7 +116,9 @@ class DeepRitz(Solver):
         residuals = Residuals(problem, build(initializer), imposed, [*soft, *energy.terms])
         super().__init__(residuals, seed=seed, **training)
         self.plan, self.energy, self.essential = plan, energy, essential
-        self.penalty, self.update_every, self.soft = penalty, update_every, soft
+        self.update_every, self.soft = update_every, soft
+        bounds = _bounds(energy)
+        self.penalties = {n: penalty or (STIFF if n in bounds else PENALTY) for n in soft}
         self.starts_from(initializer, build)
         # In a tuple, since the module would be saved a second time.
         self._curved = (EnergyRows(residuals),)
@@ -167,8 +170,8 @@ class DeepRitz(Solver):
 
     def _row_weights(self) -> dict[str, Tensor | float]:
         """What the rows' squares count in the energy: a quotient's are over its denominator."""
-        scale = float(self._terms.get("denominator", 1.0))
-        soft = dict.fromkeys(self.soft, self.penalty)
+        scale = float(self._terms["denominator"]) if "denominator" in self._terms else 1.0
+        soft = self.penalties
         return {name: soft.get(name, 1 / scale) for name in self.row_source.names}
 
     # -- integrals ---------------------------------------------------------------------------
@@ -195,15 +198,12 @@ class DeepRitz(Solver):
 
     def _misfit(self, name: str, condition: Condition, rows: Tensor) -> Tensor:
         rows = rows.reshape(len(rows), -1)
-        density = 0.5 * self.penalty * rows.square().sum(1)
-        multiplier: Tensor | float = 0.0
+        if name in _bounds(self.energy):
+            rows = torch.relu(rows)
+        density = 0.5 * self.penalties[name] * rows.square().sum(1)
         if name in self._multiplied:
             rank, world = (0, 1) if condition.integral else rank_and_world()
             multiplier = self.get_buffer(self._multiplied[name])[rank::world]
-        if name in _bounds(self.energy):
-            force = torch.relu(multiplier + self.penalty * rows)
-            density = (0.5 / self.penalty) * (force.square() - multiplier**2).sum(1)
-        elif name in self._multiplied:
             density = density + (multiplier * rows).sum(1)
         elif self.essential == "nitsche" and isinstance(condition, Dirichlet):
             flux = conormal_flux(self.residuals, condition, self.drawing.batch[name])
@@ -242,6 +242,8 @@ class DeepRitz(Solver):
         if self.essential != "augmented-lagrangian":
             return
         for number, (name, condition) in enumerate(self.soft.items()):
+            if name in _bounds(self.energy):
+                continue
             points = self.sampler.draw(0)[name]
             if not condition.integral:
                 points = condition.on.quadrature(len(points))
@@ -298,9 +300,7 @@ class DeepRitz(Solver):
             move += rows.reshape(1, -1) / world
         else:
             move[rank::world] = rows.reshape(len(rows), -1)
-        move = self.penalty * reduce(move, "sum")
-        if name in _bounds(self.energy):
-            move = torch.relu(multiplier + move) - multiplier
+        move = self.penalties[name] * reduce(move, "sum")
         multiplier += move
         return float(move.norm() / multiplier.norm().clamp_min(1e-300))
 

@@ -12,9 +12,8 @@ penalty b, the energy gets
   arXiv 2106.14348).
 
 A field that shall not fall below a bound lacks r = bound - u to it, and the energy gets
-:math:`\tfrac{1}{2 b} \int (\mu + b r)_+^2 - \mu^2` with a multiplier that moves to
-:math:`(\mu + b r)_+`, which is the contact force in the end (Rockafellar, SIAM J. Control 12
-(1974), 268-285); the penalty keeps it at zero.
+:math:`\tfrac b2 \int r_+^2`; the solution, which sinks in by the contact force over b, is projected
+onto the bound in the end.
 """
 
 from __future__ import annotations

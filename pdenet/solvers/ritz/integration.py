@@ -16,6 +16,7 @@ from pdenet.residuals import Residuals
 
 FINER = (4, 8)  # times as many points: the energy is taken of the last, their difference its error
 LEAST, MOST = 4_000, 60_000
+ROUGH = 0.01  # of the energy: an error of 10 per cent in the energy norm
 SHARE = 1e-6  # of the energy: an error of about 1e-3 in the energy norm
 
 
@@ -108,7 +109,12 @@ def remarks(found: Mapping[str, Any], conforming: bool) -> list[str]:
     said = []
     # Twice the finer rule's own error, and round-off, mean nothing.
     doubt = 2 * error + 1e-12 * abs(value)
-    if value - at_points > max(doubt, SHARE * abs(value)):
+    if error > ROUGH * abs(value):
+        said.append(
+            f"Finer rules give energies that differ by {error:.1e}: the field is rough between the "
+            "points. More points, or fresh ones, help."
+        )
+    elif value - at_points > max(doubt, SHARE * abs(value)):
         said.append(
             f"The energy at the training points, {at_points:.6g}, is {value - at_points:.1e} below "
             f"that of a finer rule, {value:.6g}: the network has found the gaps between the "

@@ -1,0 +1,1 @@
+"""The same problems by residuals and by energies."""
