@@ -13,6 +13,7 @@ from pdenet.conditions import (
     Integral,
     Interface,
     Neumann,
+    OperatorData,
     Periodic,
     Robin,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "Integrand",
     "Interface",
     "Neumann",
+    "OperatorData",
     "Periodic",
     "Problem",
     "Rayleigh",

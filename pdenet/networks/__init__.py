@@ -9,6 +9,7 @@ from torch import nn
 from pdenet.networks.activations import ACTIVATIONS, ActivationName, find_activation
 from pdenet.networks.blocks import BlockwiseLinear, blockwise_linear, side_by_side
 from pdenet.networks.build import Factory, build_network, field_columns
+from pdenet.networks.deeponet import DeepONet
 from pdenet.networks.embeddings import PeriodicEmbedding, RandomFourierEmbedding
 from pdenet.networks.fourier_features import FourierFeatures
 from pdenet.networks.hard import HardConstraint, Term
@@ -47,6 +48,7 @@ __all__ = [
     "ActivationName",
     "Affine",
     "BlockwiseLinear",
+    "DeepONet",
     "FactorizedLinear",
     "Factory",
     "FourierFeatures",
