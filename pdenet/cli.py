@@ -19,7 +19,7 @@ from rich.console import Console
 from pdenet.catalogue import Entry, entries, find
 from pdenet.report import summary_table
 from pdenet.run import resume, solve
-from pdenet.selection import AUTO, DEFAULT_NAMES, REGISTRIES, Part, automatic, options
+from pdenet.selection import AUTO, DEFAULT_NAMES, REGISTRIES, Part, asked_for, automatic, options
 from pdenet.settings import PARTS, Settings, read_yaml
 from pdenet.solution import Solution
 
@@ -64,7 +64,7 @@ def _run(words: list[str]) -> int:
     if "--list" in words:
         return _list()
     entry = find(names["problem"]) if names["problem"] else None
-    parser = _parser(entry, _automatic(entry, names))
+    parser = _parser(entry, _automatic(entry, names, words))
     if "--help" in words or "-h" in words:
         parser.print_help()
         return SOLVED
@@ -171,7 +171,7 @@ def _names(words: Sequence[str]) -> dict[str, str]:
     return names
 
 
-def _automatic(entry: Entry | None, names: dict[str, str]) -> dict[str, str]:
+def _automatic(entry: Entry | None, names: dict[str, str], words: Sequence[str]) -> dict[str, str]:
     """Names of the parts whose arguments there are: what `auto` stands for with the problem."""
     try:
         problem = entry.build() if entry is not None else None
@@ -180,11 +180,20 @@ def _automatic(entry: Entry | None, names: dict[str, str]) -> dict[str, str]:
     if problem is None:
         return {part: AUTO.get(part, name) if name == "auto" else name
                 for part, name in names.items()}  # fmt: skip
-    found = dict(names)
+    found, asked = dict(names), _asked(names, words)
     for part in PARTS:  # the solver comes first: others depend on it
         if found[part] == "auto" and part != "initializer":
-            found[part] = automatic(part, problem, found["solver"], names["initializer"])[0]
+            found[part] = automatic(part, problem, found["solver"], asked)[0]
     return found
+
+
+def _asked(names: Mapping[str, str], words: Sequence[str]) -> str:
+    """What words ask for that `auto` must heed."""
+    given = {}
+    for part in PARTS:
+        mine = [w.removeprefix(f"--{part}.") for w in words if w.startswith(f"--{part}.")]
+        given[part] = names[part], {w.partition("=")[0] for w in mine} - {"name"}
+    return asked_for(given, 32 if _value_of("--precision", words) == "32" else 64)
 
 
 def _value_of(option: str, words: Sequence[str]) -> str:

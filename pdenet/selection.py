@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import partial
@@ -20,6 +20,7 @@ from pdenet.networks import NETWORKS
 from pdenet.networks.initializers import Initializer
 from pdenet.operator_selection import choose_for_operators
 from pdenet.optim import OPTIMIZERS, Phase
+from pdenet.optimizer_selection import choose_optimizer, count_parameters
 from pdenet.problem import Problem
 from pdenet.sampling import SAMPLERS, Sampler
 from pdenet.solvers import SOLVERS
@@ -219,33 +220,93 @@ def options(kind: str, name: str) -> dict[str, inspect.Parameter]:
     return {n: p for n, p in parameters.items() if n not in fixed and p.kind not in variadic}
 
 
-def choose(problem: Problem, parts: Mapping[str, Part]) -> tuple[dict[str, Part], list[str]]:
+def choose(
+    problem: Problem, parts: Mapping[str, Part], precision: int = 64
+) -> tuple[dict[str, Part], list[str]]:
     """Resolves every `auto` for a problem.
 
     Args:
         problem: The problem.
         parts: Part by kind.
+        precision: Bits of the floating point numbers.
 
     Returns:
         Concrete parts by kind, and what was chosen and why, one sentence each.
     """
     chosen, reasons = {}, []
+    given = {k: ("" if p.given is not None else p.name, p.arguments) for k, p in parts.items()}
+    asked = asked_for(given, precision)
     for kind, part in parts.items():
         # An initializer is tried out when the rest is known.
         if part.given is not None or part.name != "auto" or kind == "initializer":
             chosen[kind] = part
             continue
         solver = chosen["solver"].concrete if "solver" in chosen else ""
-        name, arguments, reason = automatic(kind, problem, solver, _start(parts))
+        name, arguments, reason = automatic(kind, problem, solver, asked)
+        if kind == "optimizer" and solver == "pinn" and not problem.inputs and not part.arguments:
+            name, arguments, reason = _optimizer_by_size(problem, chosen)
         chosen[kind] = Part(kind, name, {**arguments, **part.arguments})
         reasons.append(f"{kind}: {name}, {reason}")
+    if "sampler" in parts and "optimizer" in chosen:
+        chosen["sampler"] = _as_often(chosen["sampler"], parts["sampler"], chosen["optimizer"])
     return chosen, reasons
 
 
-def _start(parts: Mapping[str, Part]) -> str:
-    """Name of the initializer that was asked for."""
-    part = parts.get("initializer")
-    return DEFAULT_NAMES["initializer"] if part is None else part.name if not part.given else "own"
+def _optimizer_by_size(
+    problem: Problem, chosen: Mapping[str, Part]
+) -> tuple[str, dict[str, Any], str]:
+    """The optimizer for the network and the points that were chosen."""
+    network, sampler = (chosen.get(k, Part(k, AUTO[k])) for k in ("network", "sampler"))
+    if sampler.given is not None:
+        points = sampler.given.points
+    else:
+        points = int(sampler.describe()["points"])
+    # As many equations as outputs is the rule.
+    rows = points * problem.outputs
+    return choose_optimizer(count_parameters(network.build(), problem), rows)
+
+
+def _as_often(sampler: Part, asked: Part, optimizer: Part) -> Part:
+    """The sampler, with fresh points as often as few and costly steps need them."""
+    automatic = asked.given is None and asked.name == "auto" and "every" not in asked.arguments
+    if not automatic or "every" not in sampler.arguments:
+        return sampler
+    phases = optimizer.build()
+    if not phases:
+        return sampler
+    first = phases[0]
+    wanted = first.resample_every if first.consumes == "jacobian" else None
+    if wanted is None or wanted >= sampler.arguments["every"]:
+        return sampler
+    return replace(sampler, arguments={**sampler.arguments, "every": wanted})
+
+
+FITTING = {
+    "network": ("random-features",),
+    "sampler": ("uniform", "sobol", "latin-hypercube", "stratified", "quadrature", "determinantal"),
+    "optimizer": ("none",),
+    "balance": (),
+}
+"""Names of parts that the least-squares solver takes too."""
+
+
+def asked_for(given: Mapping[str, tuple[str, Collection[str]]], precision: int = 64) -> str:
+    """What a user asked for that only training by steps has.
+
+    Args:
+        given: Name and names of arguments of each part, by kind; an empty name for ready objects.
+        precision: Bits of the floating point numbers.
+
+    Returns:
+        Its kind; empty where there is nothing of the sort.
+    """
+    if precision != 64:
+        return "precision"
+    for kind, (name, arguments) in given.items():
+        plain = name == DEFAULT_NAMES[kind] and set(arguments) <= {"width", "points"}
+        if kind != "solver" and not plain and name not in FITTING.get(kind, ()):
+            return kind
+    return ""
 
 
 def takes_initializer(solver: Callable[..., Any]) -> bool:
@@ -254,7 +315,7 @@ def takes_initializer(solver: Callable[..., Any]) -> bool:
 
 
 def automatic(
-    kind: str, problem: Problem, solver: str, initializer: str = DEFAULT_NAMES["initializer"]
+    kind: str, problem: Problem, solver: str, asked: str = ""
 ) -> tuple[str, dict[str, Any], str]:
     """What `auto` stands for with a problem.
 
@@ -262,7 +323,7 @@ def automatic(
         kind: solver, network, sampler, optimizer, balance.
         problem: The problem.
         solver: The solver, once it is chosen.
-        initializer: Name of the initializer.
+        asked: What :func:`asked_for` found.
 
     Returns:
         Name, arguments, and the reason in words.
@@ -275,8 +336,8 @@ def automatic(
         return choose_for_features(kind, problem)
     if problem.inputs:
         return choose_for_operators(kind, problem)
-    if kind == "solver" and initializer != DEFAULT_NAMES["initializer"]:
-        return AUTO[kind], {}, "since where training starts was asked for"
+    if kind == "solver" and asked:
+        return AUTO[kind], {}, f"since the {asked} was asked for"
     if kind == "solver" and (reason := why_features(problem)):
         return "least-squares", {}, reason
     return AUTO[kind], *_AUTOMATIC[kind](problem)

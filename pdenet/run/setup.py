@@ -64,7 +64,7 @@ class Run:
                 f"of derivatives ends near {SINGLE:.0e}. Use --precision 64, or a larger "
                 "--target-error."
             )
-        self.chosen, self.reasons = choose(self.problem, self.parts)
+        self.chosen, self.reasons = choose(self.problem, self.parts, self.settings.precision)
         self.starts: Choice | None = None
         if self.chosen["initializer"].name == "auto":
             self._try_initializers()
