@@ -43,10 +43,10 @@ class AdversarialSampler(AdaptiveSampler):
     entropy :math:`\beta H(p)` in place of the penalty, the best p is proportional to
     :math:`\exp(r^2 / \beta)`.
 
-    Limits: points go where the residual is large, which helps where uniform ones miss it. A layer
-    of 1e-3 was lost by that with a small network: its residual outweighs all else before the
-    outer solution is found, and fresh uniform points did better, there and with ``rad``. A flow
-    step costs as much as a few steps of a small network, and more with the dimension: in ten
+    Limits: points go where the residual is large, which helps where uniform ones miss it. With a
+    small network a layer of width 1e-3 was lost by it, as by ``rad``: the layer's residual
+    outweighs all else before the outer solution is found; 1000 fresh uniform points found it. A
+    flow step costs as much as a few steps of a small network, and more with the dimension: in ten
     dimensions take fewer ``flow_steps`` and a smaller ``pool``.
 
     Args:
