@@ -13,6 +13,7 @@ Choice = tuple[str, dict[str, Any], str]
 
 GAUSS = {1: 256, 2: 2500, 3: 8000}  # nodes by dimension; beyond, tensor rules are out of reach
 SOBOL = 4096
+FRESH = 10  # steps on one set of nodes, where jumps could hide between them
 
 
 def choose_for_energies(kind: str, problem: Problem) -> Choice | None:
@@ -43,7 +44,7 @@ def _sampler(problem: Problem) -> Choice:
         bounded = _bounded(problem)
         return (
             "quadrature",
-            {"points": GAUSS[d], **({"every": 1} if bounded else {})},
+            {"points": GAUSS[d], **({"every": FRESH} if bounded else {})},
             f"{GAUSS[d]} Gauss nodes, since an energy is an integral"
             + ("; they shift, since jumps to an obstacle hide between fixed ones" * bounded),
         )
@@ -55,8 +56,20 @@ def _sampler(problem: Problem) -> Choice:
     )
 
 
+def _network(problem: Problem) -> Choice | None:
+    if not _bounded(problem):
+        return None
+    return "mlp", {"width": 16, "depth": 3}, "16 wide and 3 deep: each step costs a Jacobian"
+
+
 def _optimizer(problem: Problem) -> Choice:
-    if has_rules(problem) and not _bounded(problem):
+    if _bounded(problem):
+        return (
+            "levenberg-marquardt",
+            {"resample_every": FRESH},
+            "since Newton's method finds where an obstacle is touched, and gradients crawl",
+        )
+    if has_rules(problem):
         return (
             "adam-ssbroyden",
             {"adam_steps": 400, "resample_every": None, "progress": 1e-10},
@@ -78,7 +91,8 @@ def _balance(problem: Problem) -> Choice:
     return "static", {}, "since the terms of an energy have their own weights"
 
 
-_CHOICES: dict[str, Callable[[Problem], Choice]] = {
+_CHOICES: dict[str, Callable[[Problem], Choice | None]] = {
+    "network": _network,
     "sampler": _sampler,
     "optimizer": _optimizer,
     "balance": _balance,

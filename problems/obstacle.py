@@ -10,7 +10,9 @@ Exact solution: :math:`u = 1 - r^2` for r < a, where the membrane rests on the o
 Source: Kinderlehrer and Stampacchia, An Introduction to Variational Inequalities and Their
 Applications, 1980, chapter IV; radial solution by hand.
 
-There is no equation that holds everywhere, so the problem is given by its energy alone.
+There is no equation that holds everywhere, so the problem is given by its energy alone. Second
+derivatives jump where the membrane leaves the obstacle, which smooth networks follow slowly: the
+target is 2 per cent.
 """
 
 from math import exp, log, pi, sqrt
@@ -57,5 +59,6 @@ def obstacle() -> Problem:
             exact=pi * contact**4 * (1 + 4 * log(RADIUS / contact)),
         ),
         reference=Exact(u=height),
+        target=2e-2,
         source="Kinderlehrer and Stampacchia 1980, chapter IV",
     )
