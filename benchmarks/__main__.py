@@ -1,6 +1,7 @@
 """``python -m benchmarks run SUITE`` writes a Record; ``python -m benchmarks table SUITE`` a table.
 
-Suites: step-speed (seconds of a training step), catalogue (every problem by default settings),
+Suites: step-speed (seconds of a training step), operators (operator networks against DeepXDE's on
+the same data, sizes and steps), catalogue (every problem by default settings),
 training-difficulty (effective rank of starts, and how fast training is from them), tangent (CPU
 seconds of J and what is made of it), sampling (samplers against each other on peaks, layers and
 smooth problems), random-features (published tables of least squares, and the catalogue's linear
@@ -19,6 +20,7 @@ import torch
 
 from benchmarks.catalogue import suite as catalogue
 from benchmarks.deep_ritz import suite as deep_ritz
+from benchmarks.operators import suite as operators
 from benchmarks.random_features import suite as random_features
 from benchmarks.sampling import suite as sampling
 from benchmarks.step_speed import suite as step_speed
@@ -29,6 +31,7 @@ from pdenet.record import machine, versions
 HERE = Path(__file__).parent
 SUITES: dict[str, ModuleType] = {
     "step-speed": step_speed,
+    "operators": operators,
     "catalogue": catalogue,
     "training-difficulty": training_difficulty,
     "tangent": tangent,

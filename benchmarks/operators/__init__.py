@@ -1,0 +1,1 @@
+"""Operator learning against DeepXDE, in one run."""
