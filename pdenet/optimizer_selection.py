@@ -37,31 +37,18 @@ def choose_optimizer(parameters: int, rows: int) -> Choice:
         'adam-lbfgs'
     """
     work = parameters * rows * min(parameters, rows)
-    sizes = f"for {parameters} parameters and {rows} residuals"
+    sizes = f"since for {parameters} parameters and {rows} residuals"
+    cost = f"a step on the whole Jacobian takes {work / 1e9:.1f} GFLOP"
     if work <= CHEAP and parameters <= DENSE:
-        return (
-            "levenberg-marquardt",
-            {},
-            (
-                f"since {sizes} a step on the whole Jacobian takes {work / 1e9:.1f} GFLOP and gets far"
-            ),
-        )
+        return "levenberg-marquardt", {}, f"{sizes} {cost} and gets far"
     if parameters <= DENSE:
-        return (
-            "adam-ssbroyden",
-            {"adam_steps": 400},
-            (
-                f"since {sizes} a step on the whole Jacobian would take {work / 1e9:.0f} GFLOP: Adam "
-                "finds the basin and a self-scaled quasi-Newton method converges in it"
-            ),
-        )
+        reason = f"{sizes} {cost}: Adam finds the basin and a quasi-Newton method converges in it"
+        return "adam-ssbroyden", {"adam_steps": 400}, reason
     return (
         "adam-lbfgs",
         {},
-        (
-            f"since a dense matrix of {parameters} parameters would take "
-            f"{8 * parameters**2 / 2**30:.1f} GiB"
-        ),
+        f"since a dense matrix of {parameters} parameters takes "
+        f"{8 * parameters**2 / 2**30:.1f} GiB",
     )
 
 
