@@ -159,8 +159,7 @@ FLAGS = ("--list", "--quiet", "--json", "--print-config", "--help", "-h")
 def _names(words: Sequence[str]) -> dict[str, str]:
     """What decides which arguments there are: the problem and the parts, by name."""
     names = DEFAULT_NAMES | {"problem": ""}
-    config = _value_of("--config", words)
-    for key, value in (read_yaml(Path(config)) if config else {}).items():
+    for key, value in _config(words).items():
         if key in names:
             default = DEFAULT_NAMES.get(key, "auto")
             names[key] = value if isinstance(value, str) else (value or {}).get("name", default)
@@ -188,12 +187,21 @@ def _automatic(entry: Entry | None, names: dict[str, str], words: Sequence[str])
 
 
 def _asked(names: Mapping[str, str], words: Sequence[str]) -> str:
-    """What words ask for that `auto` must heed."""
-    given = {}
+    """What words and the configuration ask for that `auto` must heed."""
+    given, config = {}, _config(words)
     for part in PARTS:
         mine = [w.removeprefix(f"--{part}.") for w in words if w.startswith(f"--{part}.")]
-        given[part] = names[part], {w.partition("=")[0] for w in mine} - {"name"}
-    return asked_for(given, 32 if _value_of("--precision", words) == "32" else 64)
+        stored = config.get(part)
+        kept = stored if isinstance(stored, dict) else {}
+        given[part] = names[part], {*(w.partition("=")[0] for w in mine), *kept} - {"name"}
+    precision = _value_of("--precision", words) or str(config.get("precision", 64))
+    return asked_for(given, 32 if precision == "32" else 64)
+
+
+def _config(words: Sequence[str]) -> dict[str, Any]:
+    """What the configuration file holds, if one is given."""
+    path = _value_of("--config", words)
+    return read_yaml(Path(path)) if path else {}
 
 
 def _value_of(option: str, words: Sequence[str]) -> str:

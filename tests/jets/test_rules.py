@@ -7,6 +7,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from pdenet.jets import Jet, Layout, propagate
 from pdenet.jets.rules import ALIASES, RULES
+from pdenet.networks.blocks import blockwise_linear
 
 LAYOUT = Layout(("x", "y"), [(0, 0, 1), ((0, 1),)])
 W = torch.linspace(-1, 1, 12, dtype=torch.float64).reshape(3, 4)
@@ -73,6 +74,7 @@ CASES = {
     "lerp": lambda u: torch.lerp(u, u * u, 0.3),
     "linear": lambda u: F.linear(u, W.t(), W[0]),
     "linear_no_bias": lambda u: F.linear(torch.sin(u), W.t()),
+    "blockwise_linear": lambda u: blockwise_linear(u.unsqueeze(-1), W.reshape(-1, 1)).flatten(-2),
     "log": lambda u: torch.log(4 + u),
     "log1p": lambda u: torch.log1p(0.3 * u),
     "logaddexp": lambda u: torch.logaddexp(u, u * u),

@@ -50,8 +50,6 @@ def test_gradients_reach_every_parameter(name, factorized):
     options: dict[str, object] = {"factorized": True} if factorized else {}
     if name == "pirate-net":
         options["alpha"] = 0.3  # at zero the blocks are the identity, by design
-    if name == "random-features":
-        options["frozen"] = False
     network = build(name, **options)
     network(points()).square().sum().backward()
     for label, parameter in network.named_parameters():
@@ -86,7 +84,7 @@ def test_dtype_is_the_asked_one_throughout(name, dtype):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_functional_call_and_per_sample_gradients(name):
-    options = {"pirate-net": {"alpha": 0.3}, "random-features": {"frozen": False}}
+    options = {"pirate-net": {"alpha": 0.3}}
     network, x = build(name, **options.get(name, {})), points(4)
     parameters = dict(network.named_parameters())
 
