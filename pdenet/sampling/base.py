@@ -57,6 +57,8 @@ class Sampler(nn.Module, ABC):
     """Whether averages over the points must use their weights."""
     consistent = True
     """Whether sums with the points' weights estimate integrals."""
+    needs_features = False
+    """Whether a solver must tell the features of a last layer, as the least-squares solver does."""
 
     def __init__(
         self,

@@ -121,7 +121,7 @@ class DeterminantalSampler(Sampler):
     by the determinantal point process whose joint density is
     :math:`\det(\varphi(x_i) \cdot \varphi(x_j)) / m!`, repeatedly, and weighted by
     :math:`m / |\varphi(x)|^2`. Least squares at such points is close to the best fit with few more
-    points than features. Until a solver tells the features, points are even.
+    points than features. Until the least-squares solver tells the features, points are even.
 
     Args:
         points: Points in the interior; several regions of full dimension share them by measure.
@@ -144,6 +144,7 @@ class DeterminantalSampler(Sampler):
     """
 
     weighted = True
+    needs_features = True
 
     def __init__(
         self,

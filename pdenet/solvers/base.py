@@ -60,8 +60,12 @@ class Solver(pl.LightningModule, ABC):
         steps_per_epoch: Batches that Lightning counts as an epoch.
 
     Raises:
-        ValueError: No phase, or a block that is not positive.
+        ValueError: No phase, a block that is not positive, or a sampler that needs features that
+            the solver does not tell.
     """
+
+    tells_features = False
+    """Whether samplers learn the features of the network's last layer."""
 
     def __init__(
         self,
@@ -83,7 +87,7 @@ class Solver(pl.LightningModule, ABC):
                 "least one phase, one step a block and one batch an epoch are needed."
             )
         self.residuals = residuals
-        self.sampler = UniformSampler() if sampler is None else sampler
+        self.sampler = UniformSampler() if sampler is None else self._accepted(sampler)
         self.balance = Static() if balance is None else balance
         self.seed = seed
         self.block = block
@@ -187,9 +191,24 @@ class Solver(pl.LightningModule, ABC):
 
         Args:
             sampler: Bound to the problem's regions here.
+
+        Raises:
+            ValueError: It needs features that this solver does not tell.
         """
-        sampler.bind({n: c.on for n, c in self.residuals.conditions.items()}, self.seed)
+        self._accepted(sampler).bind(
+            {n: c.on for n, c in self.residuals.conditions.items()}, self.seed
+        )
         self.sampler = self.drawing.sampler = sampler
+
+    def _accepted(self, sampler: Sampler) -> Sampler:
+        """The sampler, unless it would wait for features in vain."""
+        if sampler.needs_features and not self.tells_features:
+            raise ValueError(
+                f"{type(sampler).__name__} draws points for the features that a last layer is "
+                f"solved with, which {type(self).__name__} does not do. It is for --solver "
+                "least-squares; with others take an adaptive sampler, such as --sampler rad."
+            )
+        return sampler
 
     @property
     def terms(self) -> dict[str, float]:

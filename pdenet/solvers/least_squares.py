@@ -100,6 +100,7 @@ class LeastSquares(Solver):
         (True, ['poisson', 'ends'])
     """
 
+    tells_features = True
     _ending: Ending | None = None
 
     def __init__(
