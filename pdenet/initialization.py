@@ -6,8 +6,8 @@ a start is judged by how far gradient descent would bring the residual, at its p
 ones, if its kernel stayed (:func:`pdenet.diagnostics.predicted_residual`); effective rank and the
 floor of the last layer stand beside it, and decide where that says nothing.
 
-The rule was chosen among about twenty by what Adam made of seven to nine starts each on poisson-1d and
-poisson-2d (frequency 4) and burgers, and self-scaled Broyden of five on poisson-2d. Rank
+The rule was chosen among about twenty by what Adam made of seven to nine starts each on poisson-1d
+and poisson-2d (frequency 4) and burgers, and self-scaled Broyden of five on poisson-2d. Rank
 correlations with the final error were 0.7 to 0.8 on the Poisson problems and 0.5 on burgers, for
 effective rank as for this rule; but the largest effective rank belongs to ranges too wide for the
 solution (error 0.59 where 0.37 was the best), the lowest floor to starts that train slowly (1.0
