@@ -162,7 +162,8 @@ class DeterminantalSampler(Sampler):
                 f"DeterminantalSampler(candidates={candidates}, attempts={attempts}, "
                 f"scheme={scheme!r}): numbers of at least 1, and repeated, volume or independent."
             )
-        self.candidates, self.scheme, self.attempts = candidates, scheme, attempts
+        self.candidates, self.attempts = candidates, attempts
+        self.scheme: Scheme = scheme
         self.gram_errors: dict[str, float] = {}
         self._rows: RowsAt | None = None
         self._told = 0
