@@ -162,8 +162,8 @@ def table(record: dict[str, Any]) -> str:
 def _catalogue(rows: list[dict[str, Any]]) -> list[str]:
     lines = [
         "All linear problems of the catalogue by the solver `least-squares` with its defaults and "
-        "seed 0, up to the target or the bound on seconds. Seconds are those of one core, without the "
-        "reference's.\n",
+        "seed 0, up to the target or the bound on seconds. Seconds are those of one core, without "
+        "the reference's.\n",
         "| problem | relative L2 error, worst field | seconds | coefficients | rank | ended |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
