@@ -81,12 +81,14 @@ def _affine(model: nn.Module, parameters: list[nn.Parameter], x: Tensor) -> bool
     generator = torch.Generator().manual_seed(0)
     steps = [torch.randn(p.shape, generator=generator, dtype=torch.float64).to(p) for p in kept]
     values = []
-    for t in (0.0, 1.0, 2.0):  # from zero: beside large coefficients small ones are round-off
-        for p, step in zip(parameters, steps, strict=True):
-            p.copy_(t * step)
-        values.append(model(x))
-    for p, start in zip(parameters, kept, strict=True):
-        p.copy_(start)
+    try:
+        for t in (0.0, 1.0, 2.0):  # from zero: beside large coefficients small ones are round-off
+            for p, step in zip(parameters, steps, strict=True):
+                p.copy_(t * step)
+            values.append(model(x))
+    finally:  # a network that takes more than coordinates raises, and is trained on
+        for p, start in zip(parameters, kept, strict=True):
+            p.copy_(start)
     size = max(float((values[2] - values[0]).abs().max()), torch.finfo(x.dtype).tiny)
     tolerance = AFFINE if x.dtype == torch.float64 else 1e-4
     return bool((values[0] + values[2] - 2 * values[1]).abs().max() <= tolerance * size)

@@ -72,3 +72,19 @@ def test_outputs_that_are_not_affine_are_refused_and_nothing_changes() -> None:
         last_layer(network, X)
     for p, kept in zip(network.parameters(), before, strict=True):
         assert torch.equal(p, kept)
+
+
+def test_a_network_that_takes_more_than_coordinates_keeps_its_parameters() -> None:
+    class OfFunctions(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.last = nn.Linear(2, 1)
+
+        def forward(self, x: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+            return self.last(x) * values
+
+    model = OfFunctions()
+    before = model.last.weight.detach().clone()
+    with pytest.raises(TypeError):
+        last_layer(model, torch.rand(5, 2))
+    assert torch.equal(model.last.weight, before)

@@ -20,7 +20,11 @@ from pdenet.operator_errors import OperatorError, operator_error
 from pdenet.operator_selection import is_affine
 from pdenet.optim import Adam
 from pdenet.references import ExactOperator
+from pdenet.run.fit import Fit, fit
+from pdenet.run.setup import Run
 from pdenet.sampling import UniformSampler
+from pdenet.selection import Part
+from pdenet.settings import PARTS, Settings
 from pdenet.solvers import OperatorSolver
 
 LINE = Interval(x=(0, 1))
@@ -158,16 +162,41 @@ def test_steps_that_compare_losses_see_everything() -> None:
     torch.testing.assert_close(torch.stack(means), torch.stack(plain))
 
 
-def test_run_folder_is_resumed_loaded_and_shown(tmp_path: Path) -> None:
-    options: dict[str, Any] = {
-        "solver": {"name": "deeponet", "mode": "both", **SMALL},
-        "network": {"name": "mlp", "width": 6, "depth": 1},
-        "optimizer": {"name": "adam-lbfgs", "adam_steps": 8},
-        "compile": "no",
-    }
-    solve("antiderivative", max_steps=5, out=tmp_path / "parts", **options)
-    parts = resume(tmp_path / "parts", max_steps=11)
-    assert parts.record.steps == 11
+OPTIONS: dict[str, Any] = {
+    "network": {"name": "mlp", "width": 6, "depth": 1},
+    "optimizer": {"name": "adam-lbfgs", "adam_steps": 4},
+    "compile": "no",
+}
+
+
+@pytest.mark.parametrize("mode", ["data", "physics", "both"])
+def test_resumed_run_is_the_uninterrupted_one(mode: str) -> None:
+    method = {"name": "deeponet", "mode": mode, **SMALL}
+    kinds = {"network": OPTIONS["network"], "optimizer": OPTIONS["optimizer"], "solver": method}
+
+    def trained_to(steps: int, before: Fit | None = None) -> Fit:
+        settings = Settings({"name": "double"}, max_steps=steps, compile="no", **kinds)
+        parts = {kind: Part.parse(kind, getattr(settings, kind)) for kind in PARTS}
+        return fit(Run(double(), parts, settings), before and before.checkpoint)
+
+    whole, stopped = trained_to(7), trained_to(3)
+    # Within Adam, and once more within the quasi-Newton phase.
+    parts = trained_to(7, trained_to(6, stopped))
+    assert whole.solver.progress.step == parts.solver.progress.step == 7
+    state = parts.solver.residuals.state_dict()
+    for name, value in whole.solver.residuals.state_dict().items():
+        assert torch.equal(value, state[name]), name
+
+
+def test_run_folder_is_resumed_loaded_and_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method = {"name": "deeponet", "mode": "both", **SMALL}
+    with monkeypatch.context() as patched:  # figures are drawn once, at the end
+        patched.setattr("pdenet.run.folder.write_report", lambda *_: None)
+        solve("antiderivative", max_steps=3, out=tmp_path / "parts", solver=method, **OPTIONS)
+    parts = resume(tmp_path / "parts", max_steps=5)
+    assert parts.record.steps == 5
     loaded = load(tmp_path / "parts")
     one = loaded.at(v=lambda x: torch.cos(x))
     torch.testing.assert_close(one(x=[0.3, 0.6])["u"], parts.at(v=torch.cos(
