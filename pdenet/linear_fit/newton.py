@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -129,6 +130,25 @@ class LastLayerFit:
             after=after,
             length=length,
         )
+
+    def state(self) -> dict[str, Any]:
+        """What further steps depend on: coefficients, scales of the rows, exactness; plain data."""
+        return {
+            "coefficients": flattened(self.parameters),
+            "scales": self.rows.scales,
+            "first": self.first,
+            "forcing": self._forcing,
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Takes back what :meth:`state` gave, so that the next step is the one that was due.
+
+        Args:
+            state: Its result.
+        """
+        set_flat(self.parameters, state["coefficients"])
+        self.rows.scales = state["scales"]
+        self.first, self._forcing = state["first"], state["forcing"]
 
     def _solve(self) -> tuple[DenseSolution, int, float]:
         factor, count, squares = TallFactor(self.rows.columns, self.max_bytes), 0, 0.0

@@ -103,6 +103,7 @@ class FeatureSearch:
         self._check: Check | None = None
         self._least = math.inf
         self._work: NetworkFit | None = None
+        self._stopped: dict[str, Any] | None = None
 
     @property
     def points(self) -> dict[str, Points]:
@@ -157,21 +158,22 @@ class FeatureSearch:
         self.initializer, device = initializer, self.device
         self.residuals = self._built(self.shown).to(device)
         self.drawing = self._drawn(self.shown, self.residuals)
-        self._work = self._check = None
+        self._work = self._check = self._stopped = None
 
     def state(self) -> dict[str, Any]:
-        """What was tried, and which network is the best; plain data."""
+        """What was tried, which network is the best, and the fit at work; plain data."""
         return {
             "trial": asdict(self.trial),
             "shown": asdict(self.shown),
             "least": self._least,
             "results": [result.plain() for result in self.results],
+            "fit": self._stopped if self._work is None else self._work.state(),
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Takes back what :meth:`state` gave; the network has the right size then, not its weights.
 
-        A fit that was not done begins anew from the coefficients that it had.
+        A fit that was not done goes on where it was.
 
         Args:
             state: What :meth:`state` gave.
@@ -180,7 +182,7 @@ class FeatureSearch:
         if shown != self.shown:
             self.residuals = self._built(shown).to(device)
         self.trial, self.shown = Trial(**state["trial"]), shown
-        self._least, self._work = state["least"], None
+        self._least, self._work, self._stopped = state["least"], None, state["fit"]
         self.results = [Result.from_plain(result) for result in state["results"]]
         self.drawing = self._drawn(shown, self.residuals)
 
@@ -190,7 +192,7 @@ class FeatureSearch:
         if not again:
             self.drawing = self._drawn(self.trial, residuals)
         fresh = again and math.isinf(self._least)
-        return NetworkFit(
+        work = NetworkFit(
             residuals,
             self.points,
             self._checked(),
@@ -198,6 +200,10 @@ class FeatureSearch:
             linear=self.linear,
             **self._arguments,
         )
+        if self._stopped is not None:
+            work.load_state(self._stopped)
+            self._stopped = None
+        return work
 
     def _checked(self) -> Check:
         """The check by the first network's features, also after a resume."""

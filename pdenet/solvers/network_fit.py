@@ -141,6 +141,19 @@ class NetworkFit:
         self.steps += 1
         self.fresh = self._check.root_mean_square() / self._unit
 
+    def state(self) -> dict[str, Any]:
+        """What further steps depend on; plain data."""
+        return {**self._fit.state(), "steps": self.steps}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Takes back what :meth:`state` gave.
+
+        Args:
+            state: Its result.
+        """
+        self._fit.load_state(state)
+        self.steps = state["steps"]
+
     @property
     def _late(self) -> bool:
         return self.steps >= MOST_STEPS

@@ -11,9 +11,11 @@ import pytorch_lightning as pl
 import torch
 
 import pdenet
+from pdenet import Condition, Dirichlet
 from pdenet.accuracy import Comparison
 from pdenet.balancing import GradientNorm
 from pdenet.cli import main
+from pdenet.geometry import Interval
 from pdenet.networks import MLP, RandomFeatures
 from pdenet.networks.initializers import PartitionOfUnity
 from pdenet.optim import Adam
@@ -41,6 +43,21 @@ def error(problem: Problem, solver: LeastSquares) -> float:
     comparison = Comparison.of(problem)
     assert comparison is not None
     return max(e.relative_l2 for e in comparison.errors(solver.residuals).values())
+
+
+NEWTON = 8  # steps: the first network's, and some of the second's
+
+
+def bratu() -> Problem:
+    domain = Interval(x=(0, 1))
+    return Problem(
+        domain=domain,
+        fields="u",
+        conditions={
+            "bratu": Condition(lambda u: u.xx + 2 * torch.exp(u), on=domain.interior),
+            "ends": Dirichlet(u=0, on=domain.boundary),
+        },
+    )
 
 
 @pytest.mark.parametrize(
@@ -105,6 +122,26 @@ def test_a_resumed_run_ends_as_one_that_never_stopped(tmp_path: Path) -> None:
     assert len({result.columns for result in whole.search.results}) == 3
     for a, b in zip(second.parameters(), whole.parameters(), strict=True):
         assert torch.equal(a, b)
+
+
+def test_a_run_resumed_within_newtons_steps_ends_as_one_that_never_stopped(tmp_path: Path) -> None:
+    problem = bratu()
+    # Such that each part of the state changes the end: forcing, scales, what the start was.
+    network = partial(RandomFeatures, width=20, scale=4.0)
+    whole = fitted(LeastSquares(problem, network), max_steps=NEWTON)
+    steps = [result.steps for result in whole.search.results]
+    assert max(steps) > 2
+    for stop in (2, 5, 6):
+        path = tmp_path / f"{stop}.ckpt"
+        first = LeastSquares(problem, network)
+        run = trainer(max_steps=stop)
+        run.fit(first)
+        run.save_checkpoint(path)
+        second = LeastSquares(problem, network)
+        trainer(max_steps=NEWTON).fit(second, ckpt_path=path, weights_only=True)
+        assert second.search.results == whole.search.results
+        for a, b in zip(second.parameters(), whole.parameters(), strict=True):
+            assert torch.equal(a, b)
 
 
 def test_state_brings_back_a_network_of_the_size_it_was_refined_to() -> None:
