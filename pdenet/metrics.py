@@ -155,8 +155,8 @@ def best_combination(predicted: Tensor, exact: Tensor, weight: Tensor | None = N
 
     Example:
         >>> u = torch.tensor([[1.0], [2.0]])
-        >>> best_combination(u, -3 * u).tolist()
-        [[-3.0]]
+        >>> round(best_combination(u, -3 * u).item(), 4)
+        -3.0
     """
     predicted, exact = _checked_pair(predicted, exact)
     root = _checked_weight(weight, exact).sqrt().unsqueeze(-1)

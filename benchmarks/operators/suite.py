@@ -18,18 +18,17 @@ from typing import Any
 import numpy as np
 import torch
 
+from pdenet.catalogue import find
 from pdenet.functions import Ensemble
 from pdenet.operator_errors import operator_error
 from pdenet.problem import Problem
-from pdenet.problems.antiderivative import antiderivative
-from pdenet.problems.reaction_diffusion_operator import reaction_diffusion_operator
 
 WIDTH, BASIS, FUNCTIONS, BATCH, LEARNING_RATE = 40, 40, 150, 50, 1e-3
 CASES: dict[str, tuple[Callable[[], Problem], str, int]] = {
-    "antiderivative, data": (antiderivative, "data", 100),
-    "antiderivative, physics": (antiderivative, "physics", 100),
-    "reaction-diffusion, data": (reaction_diffusion_operator, "data", 400),
-    "reaction-diffusion, physics": (reaction_diffusion_operator, "physics", 100),
+    "antiderivative, data": (find("antiderivative").build, "data", 100),
+    "antiderivative, physics": (find("antiderivative").build, "physics", 100),
+    "reaction-diffusion, data": (find("reaction-diffusion-operator").build, "data", 400),
+    "reaction-diffusion, physics": (find("reaction-diffusion-operator").build, "physics", 100),
 }
 """Problem, what is learned from, points of a step."""
 

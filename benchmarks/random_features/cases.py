@@ -18,7 +18,13 @@ from pdenet import Condition, Dirichlet, Problem
 from pdenet.geometry import Box, Interval, Points
 from pdenet.jets import laplacian
 from pdenet.linear_fit import LastLayerFit, continuity
-from pdenet.networks import PatchedFactory, RandomFeatures, build_network, find_window
+from pdenet.networks import (
+    ActivationName,
+    PatchedFactory,
+    RandomFeatures,
+    build_network,
+    find_window,
+)
 from pdenet.residuals import Residuals
 
 LAMBDA = 10.0  # not stated in the paper; that of Dong and Li, Comput. Methods Appl. Mech. Eng. 387
@@ -44,7 +50,7 @@ class Case:
     features: int
     patches: int
     scale: float
-    activation: str
+    activation: ActivationName
     points: int
     published: float
 
@@ -175,11 +181,11 @@ def _several_waves() -> tuple[Problem, Any]:
     ]  # fmt: skip
 
     def exact(x: Tensor) -> Tensor:
-        return sum(a * wave(k * (x + shift)) for a, k, wave, shift in terms) + 2
+        return torch.stack([a * wave(k * (x + shift)) for a, k, wave, shift in terms]).sum(0) + 2
 
     def bending(x: Tensor) -> Tensor:
         parts = [-a * k**2 * wave(k * (x + shift)) for a, k, wave, shift in terms]
-        return sum(parts[1:], parts[0])
+        return torch.stack(parts).sum(0)
 
     return _line(exact, bending)
 

@@ -84,7 +84,7 @@ def train(case: Case, name: str, seed: int, factor: float = 1.0) -> dict[str, An
         block=20,
     )
     comparison = Comparison.of(problem)
-    assert comparison is not None
+    assert isinstance(comparison, Comparison)
     clock = Clock(comparison, sampler, max(1, steps // MEASUREMENTS))
     trainer = pl.Trainer(
         max_steps=steps,
@@ -146,7 +146,12 @@ class Clock(pl.Callback):
         self.start, self.last = time.process_time(), 0
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, *others: object
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: object,
+        batch: object,
+        batch_idx: int,
     ) -> None:
         """Measures every so many steps."""
         assert isinstance(pl_module, Solver)

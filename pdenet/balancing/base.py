@@ -63,7 +63,7 @@ class Balance(nn.Module, ABC):
         self.seed = 0
         self.weights: dict[str, Tensor] = {}
         self.reduce: Reduce = alone
-        self.shard: tuple[int, int] = 0, 1
+        self.shard: tuple[int, int] = (0, 1)
         self.memory: dict[str, Any] = {}
         self._constants: dict[tuple[str, torch.dtype, torch.device], Tensor] = {}
 

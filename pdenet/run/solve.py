@@ -71,7 +71,7 @@ def solve(
         ValueError: A name, an option or an argument is wrong; nothing has been written then.
 
     Example:
-        >>> solution = solve("poisson-1d", "pinn", max_steps=20, seed=1)
+        >>> solution = solve("poisson-1d", "pinn", max_steps=2, seed=1)
         >>> solution.record.stopped_by
         'max-steps'
     """

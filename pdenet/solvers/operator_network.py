@@ -166,8 +166,8 @@ def _branch(
             core = make(len(encoding), outputs, width=sizes.width, depth=sizes.depth).to(dtype)  # type: ignore[call-arg]
     mean, scale = values.mean(0), 1 / encoding.norm(dim=1)
     # The deviation along each component, in units of the largest; the root keeps small ones seen.
-    sizes = (scale / scale.max()).sqrt()
-    return Branch(mean, encoding, core, outputs, generator, sizes).to(dtype)
+    seen = (scale / scale.max()).sqrt()
+    return Branch(mean, encoding, core, outputs, generator, seen).to(dtype)
 
 
 def _trunk(

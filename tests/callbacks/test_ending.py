@@ -78,7 +78,8 @@ def test_ctrl_c_when_training_is_over(solver: PINN, fit: Callable[..., Any]) -> 
 
 
 def test_a_second_ctrl_c_breaks_off(solver: PINN, fit: Callable[..., Any]) -> None:
-    before = signal.getsignal(signal.SIGINT)
+    # A shell starts what runs in the background with the signal ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def twice() -> None:
         interrupt()
