@@ -79,7 +79,7 @@ def cases(largest: int) -> list[Case]:
     for m, pair in second.items():
         for window, (error, points) in zip(("hard", "smooth"), pair, strict=True):
             found.append(Case("E2", window, m, round(sqrt(m / 400)), 1.0, "tanh", points, error))
-    third = {
+    third: dict[ActivationName, tuple[float, ...]] = {
         "tanh": (3.03e-10, 3.41e-11, 5.12e-9, 1.45e-7, 1.77e-5, 1.44e-4, 8.20e-4, 1.97e-2),
         "sin": (6.21e-2, 9.34e-5, 4.68e-8, 7.55e-13, 1.14e-13, 1.64e-13, 2.31e-13, 7.02e-14),
     }
@@ -181,11 +181,12 @@ def _several_waves() -> tuple[Problem, Any]:
     ]  # fmt: skip
 
     def exact(x: Tensor) -> Tensor:
-        return torch.stack([a * wave(k * (x + shift)) for a, k, wave, shift in terms]).sum(0) + 2
+        parts = [a * wave(k * (x + shift)) for a, k, wave, shift in terms]
+        return sum(parts[1:], parts[0]) + 2
 
     def bending(x: Tensor) -> Tensor:
         parts = [-a * k**2 * wave(k * (x + shift)) for a, k, wave, shift in terms]
-        return torch.stack(parts).sum(0)
+        return sum(parts[1:], parts[0])
 
     return _line(exact, bending)
 
