@@ -14,6 +14,6 @@ def test_default_settings_solve(name: str, target: float, steps: int) -> None:
     options = {"max_steps": steps, "max_seconds": None, "compile": "no"}
     record = pdenet.solve(name, target_error=target, **options).record
     assert record.verdict == "solved"
-    assert record.stopped_by == "target"
+    assert record.stopped_by in ("target", "converged")  # least squares ends of itself
     assert record.worst_error is not None
     assert record.worst_error <= target
