@@ -171,7 +171,9 @@ def judge(
     reasons = []
     if stopped_by in {"nan", "unbounded", "out-of-memory"}:
         return "failed", [f"Training broke off: {stopped_by}."]
-    if found["overfit"] > OVERFIT_RATIO:
+    error = max((e.relative_l2 for e in (errors or {}).values()), default=math.inf)
+    # What was measured outweighs what is guessed from residuals, which round-off rules in the end.
+    if found["overfit"] > OVERFIT_RATIO and error > target:
         reasons.append(
             f"Residuals at fresh points are {found['overfit']:.0f} times those at training points: "
             "the points were fitted, not the equation. More points, or fresh ones, help."
@@ -183,7 +185,6 @@ def judge(
         )
         return "doubtful", reasons
     worst = max(errors, key=lambda name: errors[name].relative_l2)
-    error = errors[worst].relative_l2
     said = f"Relative L2 error of {worst!r} is {error:.2e} against a target of {target:.0e}."
     reference = getattr(problem.reference, "tolerance", 0.0)
     if reference > target:

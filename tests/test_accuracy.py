@@ -187,6 +187,12 @@ def test_verdicts(measured: Any, stopped_by: Any, target: float, verdict: str, s
     assert said in " ".join(reasons)
 
 
+@pytest.mark.parametrize(("u", "blamed"), [(1e-9, False), (1e-2, True)])
+def test_fitted_points_are_no_reproach_where_the_error_is_small(u: float, blamed: bool) -> None:
+    _, reasons = judge(flow(), error(u), {"overfit": 50.0}, "converged", 1e-3)
+    assert ("the points were fitted" in " ".join(reasons)) == blamed
+
+
 def test_a_coarse_reference_proves_nothing() -> None:
     coarse = Exact(u=lambda x: x, p=lambda x: x, tolerance=1e-2)
     problem = Problem(
