@@ -310,7 +310,8 @@ def test_newton_converges_at_second_order() -> None:
     problem = klein_gordon()
     residuals = features(problem, width=300, scale=8.0)
     reports = fit_last_layer(residuals, points(problem, 900))
-    assert all(report.length == 1.0 for report in reports)
+    # The last step may find that the span's floor is reached.
+    assert all(report.length == 1.0 for report in reports[:-1])
     left = [report.after for report in reports]
     # The residual of a step is of the square of the one before, until the span's floor.
     orders = [
