@@ -14,13 +14,13 @@ from benchmarks.training_difficulty.cases import Case
 from pdenet.accuracy import Comparison
 from pdenet.callbacks import Measure
 from pdenet.catalogue import find
-from pdenet.initialization import try_initializers
 from pdenet.networks import MLP
 from pdenet.networks.initializers import Glorot, Initializer, rebuilt
 from pdenet.optim import Adam
 from pdenet.record import Curve
 from pdenet.run.fit import quiet
 from pdenet.sampling import SAMPLERS, Sampler
+from pdenet.selection.starts import try_initializers
 from pdenet.solvers import SOLVERS, Solver
 
 ERRORS = tuple(m * 10.0**-k for k in range(1, 5) for m in (10, 7, 5, 3, 2, 1.5))

@@ -6,7 +6,7 @@ import math
 
 from rich.table import Table
 
-from pdenet.initialization import Choice
+from pdenet.selection.starts import Choice
 
 
 def initializer_table(choice: Choice) -> Table:

@@ -21,9 +21,9 @@ from pdenet.callbacks import (
     TimeLimit,
     diagnose,
 )
-from pdenet.initialization import Choice, try_initializers
 from pdenet.problem import Problem
 from pdenet.selection import DEFAULT_NAMES, Part, choose, takes_initializer
+from pdenet.selection.starts import Choice, try_initializers
 from pdenet.settings import Settings
 from pdenet.solvers import Solver
 

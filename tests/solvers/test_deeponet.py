@@ -18,13 +18,13 @@ from pdenet.geometry import Interval
 from pdenet.networks import MLP
 from pdenet.networks.initializers import PartitionOfUnity
 from pdenet.operator_errors import OperatorError, operator_error
-from pdenet.operator_selection import is_affine
 from pdenet.optim import OPTIMIZERS, Adam
 from pdenet.references import ExactOperator
 from pdenet.run.fit import Fit, fit
 from pdenet.run.setup import Run
 from pdenet.sampling import UniformSampler
 from pdenet.selection import Part
+from pdenet.selection.operators import is_affine
 from pdenet.settings import PARTS, Settings
 from pdenet.solvers import OperatorSolver
 

@@ -12,10 +12,8 @@ from pdenet.conditions import OperatorData, stack_rows
 from pdenet.jets import Jet
 from pdenet.problem import Problem
 from pdenet.references.operators import OperatorReference
+from pdenet.selection.parts import Choice
 from pdenet.solvers.hard import plan_hard_conditions
-
-Choice = tuple[str, dict[str, Any], str]
-"""Name of a part, its arguments, and why."""
 
 TRAINED_WEIGHT = 10.0  # of values at boundary and start, where they are not imposed
 _POINTS = 20

@@ -6,8 +6,8 @@ from torch import nn
 
 from pdenet.catalogue import find
 from pdenet.networks import MLP
-from pdenet.optimizer_selection import choose_optimizer, count_parameters
 from pdenet.selection import Part, choose
+from pdenet.selection.optimizers import choose_optimizer, count_parameters
 from pdenet.settings import PARTS
 
 

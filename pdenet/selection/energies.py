@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from pdenet.energy import Energy
 from pdenet.problem import Problem
-
-Choice = tuple[str, dict[str, Any], str]
-"""Name of a part, its arguments, and why."""
+from pdenet.selection.parts import Choice
 
 GAUSS = {1: 256, 2: 2500, 3: 8000}  # nodes by dimension; beyond, tensor rules are out of reach
 SOBOL = 4096

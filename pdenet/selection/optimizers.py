@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import nn
 
 from pdenet.networks import Factory
 from pdenet.problem import Problem
-
-Choice = tuple[str, dict[str, Any], str]
-"""Name of a part, its arguments, and why."""
+from pdenet.selection.parts import Choice
 
 # A step of Levenberg-Marquardt forms J^T J or J J^T: below this it takes a fifth of a second on two
 # cores. In trials of ten seconds on four problems of this size it was ahead of the quasi-Newton

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import Any
 
 from pdenet.linear_fit import is_linear
 from pdenet.problem import Problem
+from pdenet.selection.parts import Choice
 from pdenet.solvers.feature_trials import best_of, default_features, points_for
 from pdenet.solvers.least_squares import LeastSquares
-
-Choice = tuple[str, dict[str, Any], str]
-"""Name of a part, its arguments, and why."""
 
 MOST_DIMENSIONS = {True: 3, False: 2}  # of linear problems, and of others
 MOST_COLUMNS = 800  # of the first trial, so that it takes no more than a second

@@ -16,7 +16,6 @@ import pdenet
 from pdenet import PINN, Condition, Dirichlet, Problem
 from pdenet.balancing import Static
 from pdenet.geometry import Box
-from pdenet.initialization import candidates_for, try_initializers
 from pdenet.jets import biharmonic
 from pdenet.networks import MLP, SIREN
 from pdenet.networks.initializers import (
@@ -29,6 +28,7 @@ from pdenet.networks.initializers import (
 from pdenet.problems.burgers import burgers
 from pdenet.problems.poisson_1d import poisson_1d
 from pdenet.report.starts import initializer_table
+from pdenet.selection.starts import candidates_for, try_initializers
 
 FEW: list[Initializer] = [Glorot(), VarianceScaling(R=8.0)]
 
