@@ -5,7 +5,8 @@ the same data, sizes and steps), catalogue (every problem by default settings),
 training-difficulty (effective rank of starts, and how fast training is from them), tangent (CPU
 seconds of J and what is made of it), sampling (samplers against each other on peaks, layers and
 smooth problems), random-features (published tables of least squares, and the catalogue's linear
-problems by it), deep-ritz (the same problems by residuals and by energies).
+problems by it), deep-ritz (the same problems by residuals and by energies), time-to-error (CPU
+seconds to errors, against other packages at settings that they document).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from benchmarks.random_features import suite as random_features
 from benchmarks.sampling import suite as sampling
 from benchmarks.step_speed import suite as step_speed
 from benchmarks.tangent import suite as tangent
+from benchmarks.time_to_error import suite as time_to_error
 from benchmarks.training_difficulty import suite as training_difficulty
 from pdenet.record import machine, versions
 
@@ -38,6 +40,7 @@ SUITES: dict[str, ModuleType] = {
     "sampling": sampling,
     "random-features": random_features,
     "deep-ritz": deep_ritz,
+    "time-to-error": time_to_error,
 }
 PEERS = ("deepxde", "pina-mathlab", "jax", "optax")
 

@@ -1,0 +1,210 @@
+"""CPU seconds to relative L2 errors, one process a contender, one after the other."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.time_to_error.cases import CASES
+from benchmarks.time_to_error.contestant import CONTENDERS
+
+LEVELS = (1e-2, 1e-3, 1e-4, 1e-6)
+SLOW, PATIENCE = 3.0, 120.0
+"""Seconds by the clock a CPU second may take, and those for loading packages."""
+
+FIGURE = Path(__file__).parents[1] / "tables" / "time-to-error.png"
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Adds the suite's options."""
+    parser.add_argument("--problems", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--max-seconds", type=float, default=600.0, help="of CPU, each contender")
+
+
+def run(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Lets every contender train on every problem.
+
+    Args:
+        arguments: The suite's options.
+
+    Yields:
+        One row a problem, seed and contender, with its curve of errors over seconds.
+    """
+    for problem, seed, contender in itertools.product(
+        arguments.problems, arguments.seeds, arguments.contenders
+    ):
+        row = measure(problem, contender, seed, arguments.max_seconds)
+        best = min(row["error"], default=float("inf"))
+        print(f"{problem:14s} {contender:16s} {best:.1e}  {row['ended']}", file=sys.stderr)
+        yield row
+
+
+def measure(problem: str, contender: str, seed: int, cap: float) -> dict[str, Any]:
+    """One contender on one problem, whatever becomes of it.
+
+    Args:
+        problem: Name of the case.
+        contender: Name of the contender.
+        seed: Its seed.
+        cap: CPU seconds that it has.
+
+    Returns:
+        Its row; ``ended`` says why where it broke off.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "looks.jsonl"
+        asked = {"problem": problem, "contender": contender, "seed": seed, "cap": cap,
+                 "target": LEVELS[-1], "path": str(path)}  # fmt: skip
+        command = [sys.executable, "-m", "benchmarks.time_to_error.contestant", json.dumps(asked)]
+        patience = SLOW * cap + PATIENCE
+        try:
+            done = subprocess.run(
+                command,
+                timeout=patience,
+                cwd=folder,
+                env=_environment(),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            trouble = _last_line(done.stderr) if done.returncode else None
+        except subprocess.TimeoutExpired:
+            trouble = f"killed after {patience:g} seconds by the clock"
+        return {"problem": problem, "contender": contender, "seed": seed, **_read(path, trouble)}
+
+
+def _environment() -> dict[str, str]:
+    """That of this process, where this package is found from any folder."""
+    root = str(Path(__file__).parents[2])
+    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "DDE_BACKEND": "pytorch"}
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return f"broke off: {lines[-1][:200]}" if lines else "broke off without a word"
+
+
+def _read(path: Path, trouble: str | None) -> dict[str, Any]:
+    """What a contender wrote, up to where it came."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    lines: list[dict[str, Any]] = []
+    for line in text.splitlines():
+        try:
+            lines.append(json.loads(line))
+        except json.JSONDecodeError:
+            break  # it was killed while it wrote
+    looks = [line for line in lines if line.get("error") is not None]
+    said = {k: line[k] for line in lines for k in ("settings", "ended") if k in line}
+    return {
+        "settings": said.get("settings", ""),
+        "ended": trouble or said.get("ended", "broke off"),
+        **{k: [look[k] for look in looks] for k in ("cpu", "wall", "error")},
+    }
+
+
+def seconds_to(row: dict[str, Any], level: float, clock: str = "cpu") -> float | None:
+    """Seconds after which an error was first seen at or below a level.
+
+    Args:
+        row: A contender's row.
+        level: Relative L2 error.
+        clock: cpu or wall.
+
+    Returns:
+        Seconds, or None if it was never reached.
+
+    Example:
+        >>> row = {"cpu": [1.0, 2.0, 3.0], "error": [0.1, 0.01, 0.02]}
+        >>> seconds_to(row, 0.01), seconds_to(row, 1e-3)
+        (2.0, None)
+    """
+    pairs = zip(row[clock], row["error"], strict=True)
+    return next((seconds for seconds, error in pairs if error <= level), None)
+
+
+def table(record: dict[str, Any]) -> str:
+    """Seconds to every level, one block a problem, and the figure.
+
+    Args:
+        record: The records of all runs.
+
+    Returns:
+        Markdown tables.
+    """
+    rows = record["rows"]
+    cap = record["options"]["max_seconds"]
+    parts = [
+        "CPU seconds from building to the first look at which the relative L2 error of the worst "
+        "field was at most the level, in brackets by the clock; packages are loaded and errors "
+        "measured outside that time, by one quadrature for all. A dash: not reached within "
+        f"{cap:g} CPU seconds. Each contender has the settings that its package documents, see "
+        "`benchmarks/time_to_error`; several seeds are one line each.\n\n"
+        "![error against CPU seconds](time-to-error.png)"
+    ]
+    for problem in dict.fromkeys(row["problem"] for row in rows):
+        mine = [row for row in rows if row["problem"] == problem]
+        parts.append(_block(problem, mine))
+    draw(rows, FIGURE)
+    return "\n\n".join(parts)
+
+
+def _block(problem: str, rows: list[dict[str, Any]]) -> str:
+    head = ["contender", "seed", *(f"{level:.0e}" for level in LEVELS), "best error", "ended",
+            "settings"]  # fmt: skip
+    lines = [f"## {problem}\n", "| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    for row in rows:
+        best = f"{min(row['error']):.1e}" if row["error"] else "none"
+        cells = [row["contender"], str(row["seed"]), *(_cell(row, level) for level in LEVELS),
+                 best, row["ended"], row["settings"]]  # fmt: skip
+        lines.append("| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |")
+    return "\n".join(lines)
+
+
+def _cell(row: dict[str, Any], level: float) -> str:
+    cpu, wall = (seconds_to(row, level, clock) for clock in ("cpu", "wall"))
+    return "-" if cpu is None or wall is None else f"{cpu:.2g} ({wall:.2g})"
+
+
+def draw(rows: list[dict[str, Any]], path: Path) -> None:
+    """Draws error against CPU seconds, one panel a problem.
+
+    Args:
+        rows: Rows of all contenders.
+        path: The png.
+    """
+    from matplotlib.figure import Figure
+
+    problems = list(dict.fromkeys(row["problem"] for row in rows))
+    names = list(dict.fromkeys(row["contender"] for row in rows))
+    across = min(3, len(problems))
+    down = -(-len(problems) // across)
+    figure = Figure(figsize=(4.2 * across, 3.3 * down), layout="constrained")
+    panels = figure.subplots(down, across, squeeze=False).ravel()
+    for panel, problem in zip(panels, problems, strict=False):
+        for row in rows:
+            if row["problem"] == problem and row["cpu"]:
+                # What was best so far: first-order methods would hide the picture otherwise.
+                best = list(itertools.accumulate(row["error"], min))
+                colour = f"C{names.index(row['contender'])}"
+                first = row["seed"] == rows[0]["seed"]
+                panel.loglog(row["cpu"], best, color=colour, lw=1.4,
+                             label=row["contender"] if first else None)  # fmt: skip
+        panel.set(title=problem, xlabel="CPU seconds", ylabel="relative L2 error, best so far")
+        panel.grid(alpha=0.3)
+    for panel in panels[len(problems) :]:
+        panel.set_visible(False)
+    handles = {h.get_label(): h for p in panels for h in p.get_legend_handles_labels()[0]}
+    figure.legend(handles.values(), handles, loc="outside lower center", ncols=3)
+    path.parent.mkdir(exist_ok=True)
+    figure.savefig(path, dpi=110)
