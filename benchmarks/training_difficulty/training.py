@@ -12,6 +12,7 @@ import torch
 
 from benchmarks.training_difficulty.cases import Case
 from pdenet.accuracy import Comparison
+from pdenet.balancing import BALANCES
 from pdenet.callbacks import Measure
 from pdenet.catalogue import find
 from pdenet.networks import MLP
@@ -103,6 +104,7 @@ def _solver(case: Case, initializer: Initializer, seed: int, steps: int) -> Solv
         initializer=initializer,
         sampler=_sampler(case),
         optimizer=(Adam(steps=steps, lr=case.lr, decay_rate=0.01, decay_every=steps),),
+        balance=BALANCES["static"](weights=case.weights),
         seed=seed,
     )
 

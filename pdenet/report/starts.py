@@ -6,7 +6,7 @@ import math
 
 from rich.table import Table
 
-from pdenet.selection.starts import Choice
+from pdenet.selection.starts import RACE_STEPS, Choice
 
 
 def initializer_table(choice: Choice) -> Table:
@@ -20,12 +20,13 @@ def initializer_table(choice: Choice) -> Table:
     """
     table = Table(
         title=f"starts that were tried, in {choice.seconds:.1f} s",
-        caption=f"predicted: {choice.judged} after gradient descent with the start's kernel",
+        caption=f"predicted: {choice.judged} after gradient descent with the start's kernel; "
+        f"raced: after {RACE_STEPS} steps of Adam",
         title_justify="left",
         caption_justify="left",
     )
     table.add_column("initializer")
-    for name in ("parameters", "effective rank", "least-squares floor", "predicted"):
+    for name in ("parameters", "effective rank", "least-squares floor", "predicted", "raced"):
         table.add_column(name, justify="right")
     for trial in choice.trials:
         best = trial is choice.best
@@ -35,6 +36,7 @@ def initializer_table(choice: Choice) -> Table:
             _number(trial.effective_rank, ".1f"),
             _number(trial.floor, ".1e"),
             _number(trial.predicted, ".3f"),
+            _number(trial.raced, ".3g"),
             style="bold" if best else None,
         )
     return table

@@ -84,7 +84,8 @@ def fit(run: Run, checkpoint: dict[str, Any] | None = None) -> Fit:
     if isinstance(solver, OperatorSolver):
         with data_progress(run.progress) as told:
             solver.prepare(told)
-    measure = Measure(Comparison.of(run.problem), run.target)
+    given = run.settings.target_error
+    measure = Measure(Comparison.of(run.problem), given if solver.direct else run.target)
     diagnoses = run.diagnoses()
     before = sum(one.seconds for one in diagnoses)
     with quiet(), tempfile.TemporaryDirectory() as scratch:

@@ -67,6 +67,9 @@ class Solver(pl.LightningModule, ABC):
     tells_features = False
     """Whether samplers learn the features of the network's last layer."""
 
+    direct = False
+    """Whether it solves and ends by itself soon: then no target has to end it before."""
+
     def __init__(
         self,
         residuals: Residuals,
@@ -142,7 +145,7 @@ class Solver(pl.LightningModule, ABC):
             )
         self.residuals.model = self._build(initializer).to(self.device)
         self.initializer = initializer
-        self._compiled, self._tangent = None, None
+        self._compiled, self._tangent, self._weights = None, None, {}
         self.balance.attach(self.residuals)
 
     def measured(self, name: str, rows: Tensor) -> Tensor:
@@ -375,7 +378,7 @@ class Solver(pl.LightningModule, ABC):
             objective_changed(optimizer.optimizer)
         given = {"linearize": self.linearization} if self.phase.consumes == "jacobian" else {}
         try:
-            loss = optimizer.step(closure=self._closure, **given)
+            loss = optimizer.step(closure=self.closure, **given)
         except NonFiniteError:
             self._refuse_non_finite()
         self._last_loss = torch.as_tensor(loss)
@@ -414,8 +417,12 @@ class Solver(pl.LightningModule, ABC):
             if scheduler is not None and scheduler.optimizer is mine:
                 scheduler.step()  # type: ignore[call-arg]
 
-    def _closure(self) -> Tensor:
-        """Loss with its gradient, the same on every rank."""
+    def closure(self) -> Tensor:
+        """Loss at this step's points, with its gradient in the parameters.
+
+        Returns:
+            Scalar, without a graph; the same on every rank.
+        """
         with torch.enable_grad():
             loss = self._loss()
             parameters = self._trained()

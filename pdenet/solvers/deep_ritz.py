@@ -158,7 +158,7 @@ class DeepRitz(Solver):
 
     def linearization(self) -> Linearization:
         """This step's energy with its gradient, and the rows of its Gauss-Newton matrix."""
-        loss = float(self._closure())
+        loss = float(self.closure())
         gradient = torch.cat([p.grad.reshape(-1) for p in self._trained() if p.grad is not None])
         rows = self._tangent_here().linearize(self._row_weights())
         now = partial(self.objective, weights=self._weights)

@@ -101,6 +101,7 @@ class LeastSquares(Solver):
     """
 
     tells_features = True
+    direct = True
     _ending: Ending | None = None
 
     def __init__(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import math
 from functools import partial
@@ -14,7 +15,7 @@ from rich.console import Console
 
 import pdenet
 from pdenet import PINN, Condition, Dirichlet, Problem
-from pdenet.balancing import Static
+from pdenet.balancing import ReLoBRaLo, Static
 from pdenet.geometry import Box
 from pdenet.jets import biharmonic
 from pdenet.networks import MLP, SIREN
@@ -28,7 +29,8 @@ from pdenet.networks.initializers import (
 from pdenet.problems.burgers import burgers
 from pdenet.problems.poisson_1d import poisson_1d
 from pdenet.report.starts import initializer_table
-from pdenet.selection.starts import candidates_for, try_initializers
+from pdenet.sampling import ResidualAdaptiveSampler
+from pdenet.selection.starts import FINALISTS, candidates_for, try_initializers
 
 FEW: list[Initializer] = [Glorot(), VarianceScaling(R=8.0)]
 
@@ -60,8 +62,28 @@ def test_waves_ask_for_a_wide_range() -> None:
 def test_what_is_tried_is_what_is_trained() -> None:
     tried, built = solver(seed=5), solver(seed=5, initializer=FEW[1])
     try_initializers(tried, FEW[1:])
+    tried.restart(FEW[1])
     found, expected = tried.residuals.state_dict(), built.residuals.state_dict()
     assert all(torch.equal(found[k], expected[k]) for k in expected)
+
+
+def test_the_most_promising_race_against_the_usual_start() -> None:
+    ranges = [VarianceScaling(R=r) for r in (0.01, 0.02, 0.05, 2.0, 4.0, 8.0)]
+    choice = try_initializers(solver(), [Glorot(), *ranges])
+    raced = {t.label for t in choice.trials if not math.isnan(t.raced)}
+    promising = sorted(choice.trials[1:], key=lambda t: t.predicted)[:FINALISTS]
+    assert raced == {"glorot", *(t.label for t in promising)}
+    assert choice.best.raced == min(t.raced for t in choice.trials if t.label in raced)
+    # Glorot's kernel hardly sees sin(4 pi x), so that the winner is far ahead by now.
+    assert choice.best.raced < 0.6 * choice.trials[0].raced
+
+
+def test_what_the_user_gave_does_not_see_the_race() -> None:
+    balance, sampler = ReLoBRaLo(), ResidualAdaptiveSampler(points=30, every=5)
+    given = solver(balance=balance, sampler=sampler)
+    before = copy.deepcopy((balance.state_dict(), sampler.state_dict()))
+    try_initializers(given, FEW)
+    assert (balance.state_dict(), sampler.state_dict()) == before
 
 
 def test_patches_are_of_equal_cost_and_smooth_enough() -> None:
