@@ -10,13 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pdenet.geometry.base import Placed, Region
+from pdenet.geometry.base import Placed, Region, Rule
 from pdenet.geometry.clip import Sign, clip
 from pdenet.geometry.domain import Domain, peak
 from pdenet.geometry.formulas import Formula, join, negate
 from pdenet.geometry.motion import Motion
 from pdenet.geometry.overlaps import Terms, exact_measure, indicator
 from pdenet.geometry.rfunctions import saturate
+from pdenet.geometry.slices import sliced_rule
 from pdenet.geometry.union import Union
 from pdenet.geometry.unit import pick, unit_points
 
@@ -131,6 +132,20 @@ class Combined(Domain):
         inside = _contains(self, x, None)
         assert inside is not None
         return inside
+
+    def rule(self, n: int) -> Rule | None:
+        """Return a Gauss rule on slices between the walls, in the plane.
+
+        Args:
+            n: Number of nodes wanted.
+
+        Returns:
+            The rule; None in other dimensions.
+        """
+        if self.dimension != 2:
+            return None
+        bounds = list(self.bounds.values())
+        return sliced_rule(self._walls, self.contains, bounds, n, self.measure)
 
     def _boundary(self) -> Region:
         return Union(self._walls, "boundary", self.bubble if self.has_level else None)

@@ -61,9 +61,10 @@ class QuadratureSampler(Sampler):
         if self.every is None or region.dimension == 0:
             return region.quadrature(share.count)
         words = share.words(self.seed, self.epoch(step))
-        if region.unit > MOST_AXES or region.rule(share.count) is None:
-            return region.sample(share.count, seed=words, method="sobol")
         rng, pieces = np.random.default_rng(words), region.pieces()
+        mapped = region.unit <= MOST_AXES and all(p.smooth for p in pieces)
+        if not mapped or region.rule(share.count) is None:
+            return region.sample(share.count, seed=words, method="sobol")
         parts = [_of_piece(p, share.count * p.measure / region.measure, rng) for p in pieces]
         return parts[0] if len(parts) == 1 else Points.concatenate(parts)
 
