@@ -76,6 +76,9 @@ class Record:
         curve: What was measured while training.
         sampling: What an adaptive sampler did: ``{history, frames, warnings}``; else None.
         diagnostics: What callbacks saw of training, by topic, or None.
+        fits: What each network of a run reached that trained several, windows of time and
+            corrections, in turn: ``{window, correction, steps, seconds, loss, error, stopped_by}``,
+            and of corrections ``{residual, frequency, scale}``; else empty.
     """
 
     problem: dict[str, Any]
@@ -103,6 +106,7 @@ class Record:
     curve: Curve
     sampling: dict[str, Any] | None = None
     diagnostics: dict[str, Any] | None = None
+    fits: list[dict[str, Any]] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=lambda: versions())
     machine: dict[str, Any] = field(default_factory=lambda: machine())
     schema: int = SCHEMA

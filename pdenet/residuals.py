@@ -192,11 +192,24 @@ class Residuals(nn.Module):
 
     def _both(self, batch: Batch, layout: Layout, paired: bool) -> dict[str, Jet]:
         """Fields at the points and, under names with a suffix, at their partners."""
-        fields = self.fields(batch["x"], layout)
+        fields = self._split(self.outputs(batch, "x", layout))
         if paired:
-            there = self.fields(batch["x_to"], layout)
+            there = self._split(self.outputs(batch, "x_to", layout))
             fields |= {f"{name}_to": jet for name, jet in there.items()}
         return fields
+
+    def outputs(self, batch: Batch, place: str, layout: Layout) -> Jet:
+        """The network's outputs and their partials at a batch's points.
+
+        Args:
+            batch: Tensors of a condition.
+            place: The key of the points, ``x`` or ``x_to``.
+            layout: Which partials.
+
+        Returns:
+            A jet of shape (n, outputs).
+        """
+        return propagate(self.model, batch[place], layout)
 
     def fields(self, x: Tensor, layout: Layout) -> dict[str, Jet]:
         """Every field's value and partials at points, by one sweep of the network.
@@ -208,7 +221,10 @@ class Residuals(nn.Module):
         Returns:
             A jet by field.
         """
-        jet = propagate(self.model, x, layout)
+        return self._split(propagate(self.model, x, layout))
+
+    def _split(self, jet: Jet) -> dict[str, Jet]:
+        """Outputs (n, outputs) as named fields of their shapes."""
         fields, start = {}, 0
         for name, shape in self.problem.shapes.items():
             stop = start + math.prod(shape)

@@ -20,7 +20,7 @@ PARTS = ("solver", "network", "initializer", "sampler", "optimizer", "balance")
 _NUMBER, _WHOLE, _WORD = ((int, float), "a number"), ((int,), "a whole number"), ((str,), "a word")
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     **dict.fromkeys(("max_seconds", "target_error"), _NUMBER),
-    **dict.fromkeys(("max_steps", "seed", "precision", "windows"), _WHOLE),
+    **dict.fromkeys(("max_steps", "seed", "precision", "windows", "corrections"), _WHOLE),
     **dict.fromkeys(("device", "compile", "diagnose"), _WORD),
 }
 
@@ -45,6 +45,8 @@ class Settings:
         device: auto, cpu, cuda, cuda:1, ...
         compile: Whether to compile residuals: yes, no, or auto where the run is long enough.
         windows: Time windows that are solved one after the other.
+        corrections: Networks that are trained after the first, one after the other, each on the
+            error that is left.
         diagnose: What to find out about training: no, yes for all there is, or some of rank,
             spectrum, stages, regime, weights, with commas between them.
 
@@ -67,6 +69,7 @@ class Settings:
     device: str = "auto"
     compile: str = "auto"
     windows: int = 1
+    corrections: int = 0
     diagnose: str = "no"
 
     def __post_init__(self) -> None:
@@ -78,6 +81,13 @@ class Settings:
         for name, value in (("max_steps", self.max_steps), ("windows", self.windows)):
             if value is not None and value < 1:
                 raise ValueError(f"{_option(name)} {value} must be at least 1.")
+        if self.corrections < 0:
+            raise ValueError(f"--corrections {self.corrections} must be 0 or more.")
+        if self.corrections and self.precision != 64:
+            raise ValueError(
+                "--corrections need --precision 64: what is left over is below the round-off of "
+                "single precision."
+            )
         if self.max_seconds is None and self.max_steps is None:
             raise ValueError("Without --max-seconds and --max-steps a run has no end; give one.")
         if self.precision not in (32, 64):

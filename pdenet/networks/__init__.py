@@ -29,6 +29,7 @@ from pdenet.networks.random_features import RandomFeatures
 from pdenet.networks.scaling import Affine
 from pdenet.networks.separate import Separate
 from pdenet.networks.siren import SIREN
+from pdenet.networks.wave_mlp import WaveMLP
 
 NETWORKS: dict[str, type[nn.Module]] = {
     "mlp": MLP,
@@ -62,6 +63,7 @@ __all__ = [
     "RandomFourierEmbedding",
     "Separate",
     "Term",
+    "WaveMLP",
     "Window",
     "WindowName",
     "blockwise_linear",

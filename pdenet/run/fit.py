@@ -30,6 +30,7 @@ class Fit:
 
     Args:
         solver: The trained solver.
+        place: Number of its window, and of its correction; both from 0.
         checkpoint: Lightning's checkpoint, tensors and plain data.
         curve: What was measured.
         stopped_by: Why it ended.
@@ -39,6 +40,7 @@ class Fit:
     """
 
     solver: Solver
+    place: tuple[int, int]
     checkpoint: dict[str, Any]
     curve: Curve
     stopped_by: StoppedBy
@@ -58,11 +60,12 @@ class Fit:
         return self.stopped_by in {"nan", "unbounded", "out-of-memory"}
 
     def finished(self) -> dict[str, Any]:
-        """Tensors and plain data that a later run needs of a window that is done."""
+        """Tensors and plain data that a later run needs of a fit that is done."""
         return {
             "state_dict": self.checkpoint["state_dict"],
             "steps": self.solver.progress.step,
             "curve": dict(vars(self.curve)),
+            "stopped_by": self.stopped_by,
         }
 
 
@@ -84,8 +87,10 @@ def fit(run: Run, checkpoint: dict[str, Any] | None = None) -> Fit:
     if isinstance(solver, OperatorSolver):
         with data_progress(run.progress) as told:
             solver.prepare(told)
-    given = run.settings.target_error
-    measure = Measure(Comparison.of(run.problem), given if solver.direct else run.target)
+    # Who asks for corrections wants what comes after the problem's own target.
+    onward = solver.direct or run.settings.corrections > 0
+    target = run.settings.target_error if onward else run.target
+    measure = Measure(Comparison.of(run.problem), target)
     diagnoses = run.diagnoses()
     before = sum(one.seconds for one in diagnoses)
     with quiet(), tempfile.TemporaryDirectory() as scratch:
@@ -120,7 +125,7 @@ def fit(run: Run, checkpoint: dict[str, Any] | None = None) -> Fit:
     progress = solver.progress
     assert progress.stopped_by is not None
     stopped = progress.stopped_by, progress.stop_reason
-    return Fit(solver, saved, measure.curve, *stopped, seconds, diagnoses)
+    return Fit(solver, run.place, saved, measure.curve, *stopped, seconds, diagnoses)
 
 
 def _note_end(solver: Solver) -> None:

@@ -58,7 +58,7 @@ def read_settings(folder: Path) -> Settings:
 
 
 def read_checkpoint(folder: Path) -> dict[str, Any]:
-    """The checkpoint of a run folder: Lightning's, with the states of finished windows.
+    """The checkpoint of a run folder: Lightning's, with the states of finished fits.
 
     Args:
         folder: The folder.
@@ -72,7 +72,7 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
     path = folder / CHECKPOINT
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        checkpoint["pdenet"]["finished_windows"]
+        checkpoint["pdenet"]["finished_fits"]
     except Exception as error:
         raise ValueError(
             f"{path} cannot be read ({type(error).__name__}); repeat the run by solve-problem "

@@ -1,4 +1,4 @@
-"""Time marching: windows of time, solved one after the other, each from the end of the last."""
+"""Time marching: windows of time, and what each starts from: the end of the last."""
 
 from __future__ import annotations
 
@@ -11,13 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pdenet.conditions import Initial, with_signature
-from pdenet.geometry import Points
+from pdenet.conditions import with_signature
 from pdenet.problem import Problem
-from pdenet.record import Curve
 from pdenet.residuals import Residuals
-from pdenet.run.fit import Fit, fit
-from pdenet.run.setup import Run
 
 # Of a window's length. The error is (k h)^4 / 30 of a rate of frequency k; ten times less would
 # lose as much to round-off.
@@ -48,76 +44,6 @@ class Windows(nn.Module):
             later = (value >= edge).to(x.dtype).unsqueeze(-1)
             result = later * model(x) + (1 - later) * result
         return result
-
-
-def march(
-    run: Run, finished: Sequence[dict[str, Any]], checkpoint: dict[str, Any] | None
-) -> list[Fit]:
-    """Solves a problem window by window.
-
-    Args:
-        run: The run; its settings say how many windows.
-        finished: What :meth:`~pdenet.run.fit.Fit.finished` gave for windows of an earlier run.
-        checkpoint: Where to go on within the first unfinished window, or None.
-
-    Returns:
-        The fits of all windows, finished ones with their state alone; fewer than wanted where one
-        broke off.
-
-    Raises:
-        ValueError: The problem has no time.
-    """
-    edges = window_edges(run.problem, run.settings.windows)
-    fits: list[Fit] = []
-    for start, end in itertools.pairwise(edges):
-        window = _window(run, fits, start, end)
-        if len(fits) < len(finished):
-            fits.append(_finished(window, finished[len(fits)]))
-            continue
-        fits.append(fit(window, checkpoint))
-        checkpoint = None
-        if fits[-1].broken or fits[-1].stopped_by == "interrupted":
-            break
-    return fits
-
-
-def restored(run: Run, checkpoint: dict[str, Any]) -> Residuals:
-    """The network of a run that was saved.
-
-    Args:
-        run: The run.
-        checkpoint: Its checkpoint.
-
-    Returns:
-        Network and problem, windows joined.
-
-    Raises:
-        ValueError: The checkpoint belongs to another problem or network.
-    """
-    run.build_solver().on_load_checkpoint(checkpoint)
-    begun = [*checkpoint["pdenet"]["finished_windows"], {"state_dict": checkpoint["state_dict"]}]
-    if run.settings.windows == 1:
-        fits = [_finished(run, begun[0])]
-    else:
-        edges = window_edges(run.problem, run.settings.windows)
-        fits = []
-        for window, (start, end) in zip(begun, itertools.pairwise(edges), strict=False):
-            fits.append(_finished(_window(run, fits, start, end), window))
-    return joined(run.problem, fits)
-
-
-def _window(run: Run, fits: Sequence[Fit], start: float, end: float) -> Run:
-    """The run on one window, from where the last one ended."""
-    values = continuation(run.problem, fits[-1].solver.residuals, start) if fits else None
-    return run.window(run.problem.at_time(start, end, values))
-
-
-def _finished(window: Run, saved: dict[str, Any]) -> Fit:
-    solver = window.build_solver()
-    solver.load_state_dict(saved["state_dict"])
-    solver.progress.step = saved.get("steps", 0)
-    curve = Curve(**saved.get("curve", {}))
-    return Fit(solver, {"state_dict": saved["state_dict"]}, curve, "target", "finished before")
 
 
 def window_edges(problem: Problem, windows: int) -> list[float]:
@@ -156,48 +82,6 @@ def check_windows(problem: Problem, windows: int) -> None:
     if windows > 1:
         for start, end in itertools.pairwise(edges):
             problem.at_time(start, end)
-
-
-def joined(problem: Problem, fits: Sequence[Fit]) -> Residuals:
-    """The whole problem with the networks of all its windows.
-
-    Args:
-        problem: The whole problem.
-        fits: Its windows' fits.
-
-    Returns:
-        Residuals whose network is that of each point's window.
-    """
-    if len(fits) == 1:
-        return fits[0].solver.residuals
-    edges = [later.solver.problem.domain.bounds["t"][0] for later in fits[1:]]
-    column = problem.coordinates.index("t")
-    residuals = [one.solver.residuals for one in fits]
-    model = Windows([r.model for r in residuals], edges, column)
-    trained = {name for r in residuals for name in r.conditions}
-    whole = Residuals(problem, model, set(problem.conditions) - trained)
-    whole.unknowns = residuals[-1].unknowns
-    return whole
-
-
-def joined_points(fits: Sequence[Fit]) -> dict[str, Points]:
-    """The last training points of the windows that were trained now.
-
-    Later windows start from values of earlier networks, which the problem does not know: points at
-    their starts are left out.
-
-    Args:
-        fits: The windows' fits.
-
-    Returns:
-        Points by condition.
-    """
-    points: dict[str, list[Points]] = {}
-    for i, one in enumerate(fits):
-        for name, drawn in one.solver.points.items():
-            if i == 0 or not isinstance(one.solver.problem.conditions[name], Initial):
-                points.setdefault(name, []).append(drawn)
-    return {name: Points.concatenate(parts) for name, parts in points.items()}
 
 
 def continuation(problem: Problem, residuals: Residuals, time: float) -> dict[str, Any]:

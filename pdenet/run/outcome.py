@@ -11,9 +11,10 @@ from pdenet.callbacks import findings
 from pdenet.metrics import FieldError
 from pdenet.record import Curve, Record
 from pdenet.residuals import Residuals
+from pdenet.run.chain import joined_points
 from pdenet.run.fit import Fit
-from pdenet.run.march import joined_points
 from pdenet.run.setup import Run
+from pdenet.solvers import Correction
 
 
 def outcome(run: Run, fits: Sequence[Fit], residuals: Residuals, earlier: Record | None) -> Record:
@@ -76,7 +77,28 @@ def outcome(run: Run, fits: Sequence[Fit], residuals: Residuals, earlier: Record
         curve=_curve(fits),
         sampling=sampling,
         diagnostics=findings(last.diagnoses, reached=last.stopped_by in ("target", "converged")),
+        fits=[_summary(one) for one in fits] if len(fits) > 1 else [],
     )
+
+
+def _summary(one: Fit) -> dict[str, Any]:
+    """What one fit of several was for, and what it reached."""
+    window, correction = one.place
+    corrected = one.solver.describe() if isinstance(one.solver, Correction) else {}
+    curve = one.curve
+    reached = {
+        name: values[-1] if values else None
+        for name, values in (
+            ("seconds", curve.seconds),
+            ("loss", curve.loss),
+            ("error", curve.error),
+        )
+    }
+    steps, ended = one.solver.progress.step, one.stopped_by
+    return {
+        **{"window": window, "correction": correction, **corrected, "steps": steps},
+        **{**reached, "stopped_by": ended},
+    }
 
 
 def _with_constants(

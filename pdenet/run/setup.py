@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import math
 import shutil
@@ -9,6 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 
@@ -25,7 +27,7 @@ from pdenet.problem import Problem
 from pdenet.selection import DEFAULT_NAMES, Part, choose, takes_initializer
 from pdenet.selection.starts import Choice, try_initializers
 from pdenet.settings import Settings
-from pdenet.solvers import Solver
+from pdenet.solvers import Correction, Solver
 
 BLOCK = 50  # optimizer steps a Lightning batch: its overhead is paid once for all of them
 
@@ -47,6 +49,8 @@ class Run:
         callbacks: The user's.
         folder: Where to write, or None.
         progress: Whether to show progress.
+        place: Number of its window, and of its correction; both from 0.
+        before: The solver whose network is corrected, or None.
     """
 
     problem: Problem
@@ -55,6 +59,8 @@ class Run:
     callbacks: tuple[pl.Callback, ...] = ()
     folder: Path | None = None
     progress: bool = False
+    place: tuple[int, int] = (0, 0)
+    before: Solver | None = None
 
     def __post_init__(self) -> None:
         self.begun = time.monotonic()
@@ -64,7 +70,10 @@ class Run:
                 f"of derivatives ends near {SINGLE:.0e}. Use --precision 64, or a larger "
                 "--target-error."
             )
-        self.chosen, self.reasons = choose(self.problem, self.parts, self.settings.precision)
+        s = self.settings
+        self.chosen, self.reasons = choose(
+            self.problem, self.parts, s.precision, corrected=s.corrections > 0
+        )
         self.starts: Choice | None = None
         if self.chosen["initializer"].name == "auto":
             self._try_initializers()
@@ -84,20 +93,48 @@ class Run:
         """Relative L2 error at which training ends and the problem counts as solved."""
         return self.settings.target_error or self.problem.target
 
-    def window(self, problem: Problem) -> Run:
-        """The same run on a window of time, with its share of the seconds and steps."""
-        s, n = self.settings, self.settings.windows
-        share = replace(
+    def share(self, problem: Problem | None = None, window: int = 0) -> Run:
+        """The run of one fit, with its share of the seconds and steps.
+
+        Args:
+            problem: The problem on a window of time; None for the whole.
+            window: The window's number.
+
+        Returns:
+            The run.
+        """
+        s = self.settings
+        n = s.windows * (1 + s.corrections)
+        cut = replace(
             s,
             windows=1,
             max_seconds=None if s.max_seconds is None else s.max_seconds / n,
             max_steps=None if s.max_steps is None else max(1, s.max_steps // n),
         )
+        if problem is None:
+            one = copy.copy(self)
+            one.settings = cut
+            return one
         parts = {kind: part.for_window(problem) for kind, part in self.parts.items()}
-        return Run(problem, parts, share, self.callbacks, None, self.progress)
+        return Run(problem, parts, cut, self.callbacks, None, self.progress, (window, 0))
+
+    def correcting(self, before: Solver) -> Run:
+        """The run of the fit that corrects another one.
+
+        Args:
+            before: The solver that was trained.
+
+        Returns:
+            The run.
+        """
+        one = copy.copy(self)
+        one.before, one.place = before, (self.place[0], self.place[1] + 1)
+        return one
 
     def build_solver(self, start: Part | None = None) -> Solver:
         """The LightningModule, with all its parts; from another start than the chosen if given."""
+        if self.before is not None:
+            return self._build_correction(self.before)
         s, make = self.settings, self.chosen["solver"].build()
         plans = "seconds" in inspect.signature(make).parameters
         start = start or self.chosen["initializer"]
@@ -114,16 +151,29 @@ class Run:
         return make(
             self.problem,
             self.chosen["network"].build(),
-            sampler=self.chosen["sampler"].build(),
-            optimizer=self.chosen["optimizer"].build(),
-            balance=self.chosen["balance"].build(),
             seed=s.seed,
             dtype=s.dtype,
-            block=BLOCK,
-            compile_after=self.compile_after(),
+            **self._training(),
             **begun,
             **({"seconds": s.max_seconds} if plans else {}),
         )
+
+    def _build_correction(self, before: Solver) -> Correction:
+        """A network of the same size, where that is known, for what the one before leaves over."""
+        s, asked = self.settings, self.chosen["network"].describe()
+        sizes = {name: asked[name] for name in ("width", "depth") if name in asked}
+        # Another draw each, of start and points.
+        seed = s.seed + 1000 * self.place[1]
+        return Correction(before, seed=seed, dtype=s.dtype, **sizes, **self._training())
+
+    def _training(self) -> dict[str, Any]:
+        """What all solvers are trained with."""
+        parts = ("sampler", "optimizer", "balance")
+        return {
+            **{kind: self.chosen[kind].build() for kind in parts},
+            "block": BLOCK,
+            "compile_after": self.compile_after(),
+        }
 
     def compile_after(self) -> int | None:
         """Steps after which compilation pays; not by measuring, so that resuming does the same."""

@@ -12,7 +12,7 @@ from pdenet.catalogue import find
 from pdenet.problem import Problem
 from pdenet.record import Record
 from pdenet.run.announce import announce
-from pdenet.run.fit import fit
+from pdenet.run.chain import chain, check_corrections, joined, restored
 from pdenet.run.folder import (
     CONFIG,
     RECORD,
@@ -22,7 +22,7 @@ from pdenet.run.folder import (
     write_results,
     write_state,
 )
-from pdenet.run.march import check_windows, joined, march, restored
+from pdenet.run.march import check_windows
 from pdenet.run.outcome import outcome
 from pdenet.run.setup import Run
 from pdenet.selection import Part
@@ -62,7 +62,8 @@ def solve(
             one gets a number.
         progress: Whether to show a line of progress on standard error.
         options: Fields of :class:`~pdenet.settings.Settings`: max_seconds, max_steps,
-            target_error, seed, precision, device, compile, windows.
+            target_error, seed, precision, device, compile, windows,
+            corrections.
 
     Returns:
         The solution, with its record.
@@ -91,6 +92,7 @@ def solve(
     # What does not fit is refused before anything is written.
     check_windows(built, settings.windows)
     solver = run.build_solver()
+    check_corrections(solver, settings.corrections)
     if out is not None:
         settings.to_yaml()
         run.folder = new_folder(Path(out))
@@ -164,12 +166,11 @@ def load(
 def _train(
     run: Run, checkpoint: dict[str, Any] | None = None, earlier: Record | None = None
 ) -> Solution:
-    finished = [] if checkpoint is None else checkpoint["pdenet"]["finished_windows"]
-    marching = run.settings.windows > 1
-    fits = march(run, finished, checkpoint) if marching else [fit(run, checkpoint)]
+    finished = [] if checkpoint is None else checkpoint["pdenet"]["finished_fits"]
+    fits = chain(run, finished, checkpoint)
     if run.folder is not None:
         saved = fits[-1].checkpoint
-        saved["pdenet"]["finished_windows"] = [f.finished() for f in fits[:-1]]
+        saved["pdenet"]["finished_fits"] = [f.finished() for f in fits[:-1]]
         write_state(run.folder, run.settings, saved)
     residuals = joined(run.problem, fits)
     solution = Solution(residuals, outcome(run, fits, residuals, earlier), run.folder)

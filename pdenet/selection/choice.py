@@ -24,7 +24,7 @@ FAST = 8.0
 
 
 def choose(
-    problem: Problem, parts: Mapping[str, Part], precision: int = 64
+    problem: Problem, parts: Mapping[str, Part], precision: int = 64, corrected: bool = False
 ) -> tuple[dict[str, Part], list[str]]:
     """Resolves every `auto` for a problem.
 
@@ -32,13 +32,14 @@ def choose(
         problem: The problem.
         parts: Part by kind.
         precision: Bits of the floating point numbers.
+        corrected: Whether further networks correct the first.
 
     Returns:
         Concrete parts by kind, and what was chosen and why, one sentence each.
     """
     chosen, reasons = {}, []
     given = {k: ("" if p.given is not None else p.name, p.arguments) for k, p in parts.items()}
-    asked = asked_for(given, precision)
+    asked = asked_for(given, precision, corrected)
     for kind, part in parts.items():
         # An initializer is tried out when the rest is known.
         if part.given is not None or part.name != "auto" or kind == "initializer":
@@ -91,18 +92,23 @@ FITTING = {
 """Names of parts that the least-squares solver takes too."""
 
 
-def asked_for(given: Mapping[str, tuple[str, Collection[str]]], precision: int = 64) -> str:
+def asked_for(
+    given: Mapping[str, tuple[str, Collection[str]]], precision: int = 64, corrected: bool = False
+) -> str:
     """What a user asked for that only training by steps has.
 
     Args:
         given: Name and names of arguments of each part, by kind; an empty name for ready objects.
         precision: Bits of the floating point numbers.
+        corrected: Whether further networks correct the first.
 
     Returns:
         Its kind; empty where there is nothing of the sort.
     """
     if precision != 64:
         return "precision"
+    if corrected:
+        return "correction"
     for kind, (name, arguments) in given.items():
         plain = name == DEFAULT_NAMES[kind] and set(arguments) <= {"width", "points"}
         if kind != "solver" and not plain and name not in FITTING.get(kind, ()):

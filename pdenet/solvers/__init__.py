@@ -1,6 +1,7 @@
 """Solvers: LightningModules that train a network on a problem."""
 
 from pdenet.solvers.base import Solver
+from pdenet.solvers.correction import Correction, plain_residuals
 from pdenet.solvers.deep_ritz import DeepRitz
 from pdenet.solvers.deeponet import OperatorSolver
 from pdenet.solvers.least_squares import LeastSquares
@@ -17,9 +18,11 @@ SOLVERS = {
 __all__ = [
     "PINN",
     "SOLVERS",
+    "Correction",
     "DeepRitz",
     "LeastSquares",
     "OperatorSolver",
     "Progress",
     "Solver",
+    "plain_residuals",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -85,6 +87,22 @@ class Drawing:
         squares = rows.square() if rows.ndim == 1 else rows.square().sum(-1)
         return (weight * self._shares[name] * squares).sum()
 
+    def half_mean_squares(
+        self, rows: Mapping[str, Tensor], weights: Mapping[str, Tensor]
+    ) -> Tensor:
+        """Half the weighted sum of all conditions' mean squares.
+
+        Args:
+            rows: Rows by condition.
+            weights: A number for each condition, or one for each of its points.
+
+        Returns:
+            Scalar.
+        """
+        return torch.stack(
+            [0.5 * self.mean_square(n, r, weights[n]) for n, r in rows.items()]
+        ).sum()
+
     def of_mean(self, name: str, weight: Tensor) -> Tensor:
         """A weight in the loss, as a factor of squared rows in their plain mean.
 
@@ -108,8 +126,12 @@ class Drawing:
             points = self.points[name] = condition.on.quadrature(len(points))
         like = next(self.residuals.model.parameters())
         mine = points if condition.integral else points.shard(rank, world)
-        self.mine[name], self.batch[name] = mine, tensors(condition, mine, like)
+        self.mine[name], self.batch[name] = mine, self._tensors(name, mine)
         self._shares[name] = 1.0 if condition.integral else world * self._share(points, mine, like)
+
+    def _tensors(self, name: str, points: Points) -> Batch:
+        """What a condition's rows take at points."""
+        return self.residuals.batch(name, points)
 
     def _share(self, points: Points, mine: Points, like: Tensor) -> Tensor | float:
         """Each point's part of a mean over all points: of the law, or by quadrature weight.

@@ -11,7 +11,7 @@ from pdenet.conditions import OperatorData
 from pdenet.functions import Ensemble, permuted
 from pdenet.geometry import Points
 from pdenet.operators import CHANNELS, SENSORS, OperatorResiduals, channels
-from pdenet.residuals import Batch
+from pdenet.residuals import Batch, tensors
 from pdenet.sampling import Sampler
 from pdenet.solvers.drawing import Drawing
 
@@ -100,6 +100,11 @@ class OperatorDrawing(Drawing):
         if width * len(points) * len(self.ensemble) <= KEPT:
             batch |= channels(problem, name, self.ensemble.functions, batch)
         self._kept[name] = batch, self.mine[name], self._shares[name]
+
+    def _tensors(self, name: str, points: Points) -> Batch:
+        """Of points alone: which functions they meet changes from step to step."""
+        like = next(self.residuals.model.parameters())
+        return tensors(self.residuals.conditions[name], points, like)
 
     def _judge(self, name: str, index: Tensor) -> None:
         """Tensors of a condition whose residual is to vanish for the chosen functions."""

@@ -79,5 +79,4 @@ class PINN(Solver):
 
     def objective(self, rows: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> Tensor:
         """Half the weighted sum of mean squares."""
-        terms = [0.5 * self.drawing.mean_square(n, r, weights[n]) for n, r in rows.items()]
-        return torch.stack(terms).sum()
+        return self.drawing.half_mean_squares(rows, weights)

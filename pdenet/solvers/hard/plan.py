@@ -16,7 +16,7 @@ What was planned is tried at points; what does not hold there is trained instead
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
@@ -63,6 +63,10 @@ class HardPlan:
         if all(term is None for term in (*self.lift, *self.distance)):
             return network
         return HardConstraint(network, self.coordinates, self.lift, self.distance)
+
+    def homogeneous(self) -> HardPlan:
+        """The same conditions with zero data: what a correction of a solution satisfies."""
+        return replace(self, lift=(None,) * len(self.lift))
 
     def describe(self) -> str:
         """Says in words what happens to each condition.
