@@ -195,7 +195,8 @@ def _asked(names: Mapping[str, str], words: Sequence[str]) -> str:
         kept = stored if isinstance(stored, dict) else {}
         given[part] = names[part], {*(w.partition("=")[0] for w in mine), *kept} - {"name"}
     precision = _value_of("--precision", words) or str(config.get("precision", 64))
-    return asked_for(given, 32 if precision == "32" else 64)
+    corrections = _value_of("--corrections", words) or str(config.get("corrections", 0))
+    return asked_for(given, 32 if precision == "32" else 64, corrections != "0")
 
 
 def _config(words: Sequence[str]) -> dict[str, Any]:
@@ -270,6 +271,13 @@ def _add_run_options(parser: _Parser) -> None:
     add("--device", default=default.device, help="auto, cpu, cuda, cuda:1, ...")
     add("--compile", default=default.compile, help="compile residuals: auto, yes or no")
     add("--windows", type=int, default=default.windows, help="time windows, solved one by one")
+    add(
+        "--corrections",
+        type=int,
+        default=default.corrections,
+        help="further networks, each trained on the error that is left: for errors below 1e-6 "
+        "(solver pinn)",
+    )
     add(
         "--diagnose",
         default=default.diagnose,
