@@ -20,7 +20,7 @@ from pdenet.conditions import (
 from pdenet.energy import Energy, Integrand, Rayleigh
 from pdenet.problem import Problem, Unknown
 from pdenet.record import Record
-from pdenet.run import load, resume, solve
+from pdenet.run import apply, load, resume, solve
 from pdenet.solution import Solution
 from pdenet.solvers import PINN, DeepRitz
 
@@ -44,6 +44,7 @@ __all__ = [
     "Robin",
     "Solution",
     "Unknown",
+    "apply",
     "load",
     "resume",
     "solve",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
@@ -18,7 +19,7 @@ from rich.console import Console
 
 from pdenet.catalogue import Entry, entries, find
 from pdenet.report import summary_table
-from pdenet.run import resume, solve
+from pdenet.run import apply, resume, solve
 from pdenet.selection import AUTO, DEFAULT_NAMES, REGISTRIES, Part, asked_for, automatic, options
 from pdenet.settings import PARTS, Settings, read_yaml
 from pdenet.solution import Solution
@@ -33,6 +34,7 @@ examples:
   solve-problem poisson-2d --network pirate-net --network.width 32 --optimizer adam-lbfgs
   solve-problem my_problem.py:heat --json --quiet
   solve-problem --resume runs/burgers --max-seconds 300
+  solve-problem --apply runs/antiderivative --input new.npz
 
 `solve-problem NAME --help` also explains the parameters of that problem and of the chosen parts.
 """
@@ -72,6 +74,8 @@ def _run(words: list[str]) -> int:
     if given.get("print_config"):
         print(_settings(given).to_yaml(), end="")
         return SOLVED
+    if given.get("apply") or given.get("input"):
+        return _apply(given)
     solution = _solve(given)
     if given.get("json"):
         print(solution.record.to_json())
@@ -96,6 +100,28 @@ def _solve(given: dict[str, Any]) -> Solution:
     if solution.folder is not None:
         console.print(f"Written to {solution.folder}: open {solution.folder / 'report.html'}")
     return solution
+
+
+def _apply(given: dict[str, Any]) -> int:
+    """Applies a trained operator to the functions of a file; one line a function."""
+    if missing := {"apply", "input"} - set(given):
+        raise ValueError(
+            f"--{missing.pop()} is missing: solve-problem --apply RUN --input new.npz applies the "
+            "operator of a run folder to the input functions of a file."
+        )
+    if others := set(given) - {"apply", "input", "out", "quiet", "json"}:
+        raise ValueError(
+            f"--apply takes a trained operator as it is; {sorted(others)} cannot be given with it, "
+            "only --input, --out, --quiet and --json."
+        )
+    found, folder, lines = apply(given["apply"], given["input"], given.get("out"))
+    if given.get("json"):
+        errors = [found.error(i) for i in range(len(lines))]
+        said = {"folder": str(folder), "relative_l2": errors, "unlike": found.unlike.tolist()}
+        print(json.dumps(said))
+    elif not given.get("quiet"):
+        print("\n".join([*lines, f"Written to {folder}"]))
+    return SOLVED
 
 
 def _solve_new(given: dict[str, Any], quiet: bool) -> Solution:
@@ -285,6 +311,8 @@ def _add_run_options(parser: _Parser) -> None:
     )
     add("--out", help="folder to write; default runs/NAME, with a number if that is there")
     add("--resume", metavar="RUN", help="go on where the run in this folder stopped")
+    add("--apply", metavar="RUN", help="apply the operator of this run folder to --input")
+    add("--input", metavar="FILE", help="new input functions: values at sensors, or with points")
     add("--config", action="config", help="options from a YAML file")
     for flag, text in (
         ("--print-config", "print the options as YAML and stop"),

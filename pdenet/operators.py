@@ -108,8 +108,17 @@ class OperatorResiduals(Residuals):
             ensemble: One function of each kind.
 
         Returns:
-            Residuals that share the operator's parameters.
+            Residuals that share the operator's parameters; without a reference where a function is
+            known at its sensors only.
+
+        Raises:
+            ValueError: There is more than one function of a kind.
         """
+        if len(ensemble) != 1:
+            raise ValueError(
+                f"{len(ensemble)} functions of each input came; a solution belongs to one. Give "
+                "them one by one."
+            )
         like = next(self.model.parameters())
         values = {name: v[0] for name, v in ensemble.tensors(like).items()}
         trained = [n for n, c in self.conditions.items() if not isinstance(c, OperatorData)]
@@ -117,7 +126,8 @@ class OperatorResiduals(Residuals):
         imposed = [n for n in self.problem.conditions if n not in {*trained, *left_out}]
         reference: Any = self.problem.reference
         if hasattr(reference, "solutions"):
-            reference = reference.at(ensemble.functions)
+            known = all(f.everywhere for f in ensemble.functions.values())
+            reference = reference.at(ensemble.functions) if known else None
         one = Residuals(
             replace(self.problem, reference=reference),
             self.model.at(values),

@@ -8,6 +8,9 @@ from pdenet.functions.given import AtSensors, Formulas
 from pdenet.functions.inputs import InputFunction
 from pdenet.functions.interpolation import interpolate
 from pdenet.functions.kernels import RBF, Kernel, Matern
+from pdenet.functions.likeness import unlikeness
+from pdenet.functions.nodes import Nodes, Tabulated
+from pdenet.functions.reading import read_functions
 from pdenet.functions.samples import Samples
 from pdenet.functions.series import ChebyshevSeries, Polynomials, PowerSeries
 
@@ -27,11 +30,15 @@ __all__ = [
     "Kernel",
     "Mapped",
     "Matern",
+    "Nodes",
     "Polynomials",
     "PowerSeries",
     "Samples",
+    "Tabulated",
     "WaveField",
     "interpolate",
     "permuted",
     "read_arrays",
+    "read_functions",
+    "unlikeness",
 ]

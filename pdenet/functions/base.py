@@ -21,9 +21,11 @@ class Functions(ABC):
 
     Attributes:
         coordinates: Names of their arguments, the columns of ``x``.
+        everywhere: Whether they have a value at every point.
     """
 
     coordinates: tuple[str, ...]
+    everywhere: bool = True
 
     @abstractmethod
     def __len__(self) -> int:

@@ -13,13 +13,16 @@ import numpy as np
 SUFFIXES = (".npz", ".mat", ".h5", ".hdf5")
 
 
-def read_arrays(path: str | Path, names: Iterable[str]) -> dict[str, np.ndarray]:
+def read_arrays(
+    path: str | Path, names: Iterable[str], optional: Iterable[str] = ()
+) -> dict[str, np.ndarray]:
     """Named arrays of numbers from a file.
 
     Args:
         path: A file ending in npz, mat (version 7.3 too), h5 or hdf5; the last two, and version
             7.3, need ``pip install "pdenet[hdf5]"``.
         names: Names of the wanted arrays.
+        optional: Names of arrays that are wanted where the file has them.
 
     Returns:
         Arrays by name, float64.
@@ -41,7 +44,8 @@ def read_arrays(path: str | Path, names: Iterable[str]) -> dict[str, np.ndarray]
         ) from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
-    return {name: _array(path, name, content) for name in names}
+    there = [name for name in optional if name in content]
+    return {name: _array(path, name, content) for name in (*names, *there)}
 
 
 def _content(path: Path) -> dict[str, Any]:

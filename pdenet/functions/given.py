@@ -73,6 +73,8 @@ class AtSensors(Functions):
         ValueError: Shapes do not fit, or a value is not finite.
     """
 
+    everywhere = False
+
     def __init__(self, sensors: Tensor, values: Tensor, coordinates: Sequence[str]) -> None:
         if values.ndim != 2 or values.shape[1] != len(sensors):
             raise ValueError(

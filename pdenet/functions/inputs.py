@@ -26,6 +26,8 @@ class InputFunction:
         on: Region on which it lives; that of the space by default.
         sensors: Points at which a network sees it: how many (a grid on a box, low-discrepancy
             points elsewhere), or their coordinates, shape (s, d) or by name.
+        transform: What is done to values before a network sees them, such as ``torch.log`` of a
+            positive coefficient; None leaves them as they are.
 
     Attributes:
         x: The sensors, shape (s, d), float64.
@@ -45,6 +47,7 @@ class InputFunction:
     space: FunctionSpace
     on: Region | None = None
     sensors: int | Any = 64
+    transform: Callable[[Tensor], Tensor] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.space, FunctionSpace):
@@ -69,15 +72,30 @@ class InputFunction:
         return self.space.coordinates
 
     def seen(self, functions: Functions) -> Tensor:
-        """Values at the sensors.
+        """What a network sees: values at the sensors, transformed.
 
         Args:
             functions: Functions of the same coordinates.
 
         Returns:
             Shape (m, s), float64.
+
+        Raises:
+            ValueError: The transform makes values that are not finite.
         """
-        return functions(self.x).T.contiguous()
+        values = functions(self.x).T.contiguous()
+        if self.transform is None:
+            return values
+        shown = self.transform(values)
+        lost = values.isfinite() & ~shown.isfinite()
+        if shown.shape != values.shape or bool(lost.any()):
+            raise ValueError(
+                f"A network is shown {getattr(self.transform, '__name__', 'a transform')} of the "
+                f"function of {self.coordinates}, which has no finite value at "
+                f"{int(lost.sum())} of {values.numel()} values at sensors, between "
+                f"{float(values.min()):.4g} and {float(values.max()):.4g}."
+            )
+        return shown
 
     def functions(self, given: Any) -> Functions:
         """Functions from what a person may give.

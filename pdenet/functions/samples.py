@@ -8,15 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from scipy.interpolate import LinearNDInterpolator
-from scipy.spatial import KDTree, QhullError
 from torch import Tensor
 
 from pdenet.functions.base import Draws, FunctionSpace
 from pdenet.functions.files import read_arrays
-from pdenet.functions.interpolation import interpolate
-from pdenet.geometry import Box, PointCloud
+from pdenet.functions.nodes import Nodes, numbers
 
 HELD_BACK = 0.2  # share of the functions that nothing is trained on
 
@@ -45,32 +41,14 @@ class Samples(FunctionSpace):
     """
 
     def __init__(self, axes: Mapping[str, Any], values: Any) -> None:
-        table = _numbers("values", values)
-        columns = {name: _numbers(name, axis) for name, axis in axes.items()}
-        if table.ndim < 2 or len(table) < 2 or any(a.ndim != 1 for a in columns.values()):
-            shapes = {name: tuple(axis.shape) for name, axis in columns.items()}
+        table = numbers("values", values, "Samples")
+        if table.ndim < 2 or len(table) < 2:
             raise ValueError(
-                f"Samples got values of shape {tuple(table.shape)} and axes of shapes {shapes}; "
-                "expected (functions, points) with at least two functions, and one array (n,) for "
-                "each coordinate."
+                f"Samples: values have shape {tuple(table.shape)}; expected (functions, points) "
+                "with at least two functions."
             )
-        sides = tuple(len(axis) for axis in columns.values())
-        self.grid = tuple(table.shape[1:]) == sides
-        self.axes = tuple(columns.values())
-        if self.grid:
-            rises = [len(a) > 1 and bool((a.diff() > 0).all()) for a in self.axes]
-            if not all(rises):
-                raise ValueError("The sides of a grid must rise and have at least two points.")
-            ends = {n: (float(a[0]), float(a[-1])) for n, a in columns.items()}
-            self.on = Box(**ends)
-        elif len(set(sides)) == 1 and tuple(table.shape[1:]) == sides[:1]:
-            self.on = PointCloud(label="samples", **columns)
-        else:
-            raise ValueError(
-                f"Samples got values of shape {tuple(table.shape)}, but axes of lengths {sides}; "
-                f"expected (functions, {', '.join(map(str, sides))}) on a grid, or (functions, n) "
-                "at n scattered points."
-            )
+        self.nodes = Nodes(axes, table.shape[1:], "Samples")
+        self.on = self.nodes.on
         self.table = table.reshape(len(table), -1)
         self.count, self.size = len(table), self.table.shape[1]
 
@@ -134,30 +112,4 @@ class Samples(FunctionSpace):
         Returns:
             Shape (n, m).
         """
-        if not self.grid:
-            return self._scattered(coefficients, x)
-        return interpolate(self.axes, coefficients, x)
-
-    def _scattered(self, coefficients: Tensor, x: Tensor) -> Tensor:
-        points, wanted = torch.stack(self.axes, 1).numpy(), x.detach().numpy()
-        table = coefficients.numpy().T
-        nearest = table[KDTree(points).query(wanted)[1]]
-        if points.shape[1] == 1:
-            order = points[:, 0].argsort()
-            between = [np.interp(wanted[:, 0], points[order, 0], f[order]) for f in table.T]
-            return torch.as_tensor(np.stack(between, 1))
-        try:
-            between = LinearNDInterpolator(points, table)(wanted)
-        except QhullError:  # points on a line or too few: nothing lies between them
-            return torch.as_tensor(nearest)
-        return torch.as_tensor(np.where(np.isfinite(between), between, nearest))
-
-
-def _numbers(name: str, values: Any) -> Tensor:
-    try:
-        array = torch.as_tensor(np.array(values, dtype=float))
-    except (TypeError, ValueError):
-        raise ValueError(f"Samples: {name!r} must hold numbers in a regular array.") from None
-    if bad := int((~array.isfinite()).sum()):
-        raise ValueError(f"Samples: {name!r} holds {bad} values that are not finite; remove them.")
-    return array
+        return self.nodes.between(coefficients, x)

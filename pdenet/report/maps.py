@@ -44,13 +44,20 @@ class Plane:
     sample: Sample
 
 
-def planes(probe: Probe, axes: Sequence[tuple[str, str]], cases: Sequence[Case]) -> list[Plane]:
+def planes(
+    probe: Probe,
+    axes: Sequence[tuple[str, str]],
+    cases: Sequence[Case],
+    *,
+    residual: bool = True,
+) -> list[Plane]:
     """Evaluates planes.
 
     Args:
         probe: The solution.
         axes: Horizontal and vertical coordinate of each plane.
         cases: What each holds fixed; as many as ``axes``.
+        residual: Whether the equations' residuals are wanted.
 
     Returns:
         The planes that meet the domain.
@@ -59,7 +66,7 @@ def planes(probe: Probe, axes: Sequence[tuple[str, str]], cases: Sequence[Case])
     for pair, case in zip(axes, cases, strict=True):
         mesh = plane_mesh(domain, pair, case.fixed, PLANE_POINTS // len(cases))
         if len(mesh.cells):
-            sample = probe(mesh.columns(domain.coordinates, case.fixed))
+            sample = probe(mesh.columns(domain.coordinates, case.fixed), residual=residual)
             found.append(Plane(case.label, mesh, sample))
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def write_solution_file(solution: Solution, path: Path) -> Path:
         return target
     mesh = domain_mesh(domain, MESH_POINTS)
     sample = probe(mesh.columns(domain.coordinates, {}))
-    return _write_mesh(mesh, point_data(probe, sample), _suffixed(path, ".vtu"))
+    return write_mesh(mesh, point_data(probe, sample), _suffixed(path, ".vtu"))
 
 
 def point_data(probe: Probe, sample: Sample) -> dict[str, Array]:
@@ -75,7 +76,17 @@ def point_data(probe: Probe, sample: Sample) -> dict[str, Array]:
     return data | {f"residual_{name}": values for name, values in sample.residual.items()}
 
 
-def _write_mesh(mesh: Mesh, data: dict[str, Array], path: Path) -> Path:
+def write_mesh(mesh: Mesh, data: Mapping[str, Array], path: Path) -> Path:
+    """Writes point data on a mesh.
+
+    Args:
+        mesh: The mesh.
+        data: Arrays by name, shape (n,) or (n, k); a plane vector gets a third component 0.
+        path: The file.
+
+    Returns:
+        The file.
+    """
     points = np.zeros((len(mesh.points), 3))
     points[:, : mesh.points.shape[1]] = mesh.points
     padded: dict[str, Any] = {
@@ -99,4 +110,4 @@ def _suffixed(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
-__all__ = ["point_data", "write_solution_file"]
+__all__ = ["point_data", "write_mesh", "write_solution_file"]

@@ -84,7 +84,7 @@ def input_figure(found: list[Example], title: str) -> Figure:
     Returns:
         One row an example, one panel an input.
     """
-    rows = [[_input(one, name) for name in one.ensemble.functions] for one in found]
+    rows = [[input_panel(one, name) for name in one.ensemble.functions] for one in found]
     return compose(rows, title, PANEL)
 
 
@@ -115,7 +115,16 @@ def _errors(residuals: OperatorResiduals) -> torch.Tensor | None:
     return torch.stack(each).amax(0) if each else None
 
 
-def _input(example: Example, name: str) -> Draw:
+def input_panel(example: Example, name: str) -> Draw:
+    """The input function of an example.
+
+    Args:
+        example: The example.
+        name: Which input.
+
+    Returns:
+        What draws the panel.
+    """
     functions = example.ensemble.functions[name]
     region = example.solution.problem.inputs[name].on
     said = "" if example.error is None else f", error {number(example.error)}"

@@ -111,7 +111,7 @@ def test_bad_files_are_refused(tmp_path: Path) -> None:
     ("axes", "values", "message"),
     [
         ({"x": X}, CUBES[:1], "at least two functions"),
-        ({"x": X}, CUBES[:, :4], "axes of lengths"),
+        ({"x": X}, CUBES[:, :4], "axes have lengths"),
         ({"x": X[::-1]}, CUBES, "must rise"),
         ({"x": X}, [["a"] * 6] * 2, "must hold numbers"),
         ({"x": X}, np.full((2, 6), np.inf), "not finite"),
