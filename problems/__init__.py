@@ -1,1 +1,1 @@
-"""The catalogue of problems: one file a problem, one function that builds it."""
+"""The catalogue of problems: one file a problem or a family, one function that builds each."""

@@ -12,11 +12,12 @@ from pdenet.sampling.base import Share
 from pdenet.sampling.rad import residual_ratio, without_replacement
 
 
-class GrowingSampler(AdaptiveSampler):
-    """Starts from a part of the points and adds some at each adaptation, until all are there.
+class ResidualRefinement(AdaptiveSampler):
+    """Adds the points of a pool where the residual is largest (RAR), until all are there.
 
-    Then the set stays: no point ever leaves. The law of the whole is not known, so the points'
-    weights are equal, and sums with them are no integrals.
+    It starts from a part of the points. Once all are there, the set stays: no point ever leaves.
+    The law of the whole is not known, so the points' weights are equal, and sums with them are no
+    integrals.
 
     Args:
         points: Points in the interior at the end; several regions share them by measure.
@@ -29,6 +30,9 @@ class GrowingSampler(AdaptiveSampler):
 
     Raises:
         ValueError: A number is out of range.
+
+    Reference:
+        Lu, Meng, Mao and Karniadakis, DeepXDE, SIAM Review 63(1), 2021, 208-228.
     """
 
     consistent = False
@@ -75,39 +79,6 @@ class GrowingSampler(AdaptiveSampler):
         return joined(turn.now, pool.select(chosen), turn.region.measure)
 
     def choose(self, size: Tensor, count: int, words: tuple[int, ...]) -> Tensor:
-        """Rows of the pool that are added.
-
-        Args:
-            size: Sizes of the residual over the pool, shape (n,).
-            count: How many.
-            words: Seed.
-
-        Returns:
-            Row numbers, shape (count,).
-        """
-        raise NotImplementedError
-
-
-class ResidualRefinement(GrowingSampler):
-    """Adds the points of a pool where the residual is largest (RAR).
-
-    Args:
-        points: Points in the interior at the end; several regions share them by measure.
-        boundary_points: Points on each region of lower dimension.
-        every: Steps between two additions.
-        counts: Points of single conditions by name, at the end.
-        start: Share of the points that is there from the start, uniformly drawn.
-        turns: Number of additions.
-        pool: Points that are scored.
-
-    Raises:
-        ValueError: A number is out of range.
-
-    Reference:
-        Lu, Meng, Mao and Karniadakis, DeepXDE, SIAM Review 63(1), 2021, 208-228.
-    """
-
-    def choose(self, size: Tensor, count: int, words: tuple[int, ...]) -> Tensor:
         """The largest.
 
         Args:
@@ -121,7 +92,7 @@ class ResidualRefinement(GrowingSampler):
         return size.topk(count).indices
 
 
-class ResidualRefinementDistribution(GrowingSampler):
+class ResidualRefinementDistribution(ResidualRefinement):
     r"""Adds points drawn from a pool by :math:`p \propto |r|^k / \overline{|r|^k} + c` (RAR-D).
 
     Args:
