@@ -8,13 +8,17 @@ import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from benchmarks.time_to_error.cases import CASES, Case
+from benchmarks.time_to_error.cases import CASES
 from benchmarks.time_to_error.stopwatch import Stopwatch
 from pdenet.catalogue import find
 
-Contender = Callable[[Case, Stopwatch, int], None]
-"""Trains on a case with a seed; ends when the stopwatch says so, or by itself."""
+Contender = Callable[[Any, Stopwatch, int], None]
+"""Trains on a case with a seed; ends when the stopwatch says so, or by itself.
+
+The case is None where only the catalogue has the problem: that does for pdenet alone.
+"""
 
 CONTENDERS: dict[str, tuple[str, str]] = {
     "pdenet, auto": ("pdenet_runs", "automatic"),
@@ -32,15 +36,14 @@ def main() -> None:
     warnings.simplefilter("ignore")
     asked = json.loads(sys.argv[1])
     module, function = CONTENDERS[asked["contender"]]
-    watch = Stopwatch(
-        find(asked["problem"]).build(), asked["target"], asked["cap"], Path(asked["path"])
-    )
+    problem = find(asked["problem"]).build(**asked["parameters"])
+    watch = Stopwatch(problem, asked["target"], asked["cap"], Path(asked["path"]))
     contender: Contender = getattr(
         importlib.import_module(f"benchmarks.time_to_error.{module}"), function
     )
     # Packages are loaded by now: what is timed is building, compiling and training.
     watch.start()
-    contender(CASES[asked["problem"]], watch, asked["seed"])
+    contender(CASES.get(asked["problem"]), watch, asked["seed"])
     watch.end("stopped by itself")
 
 

@@ -17,17 +17,17 @@ from pdenet.solution import fields_at
 from pdenet.solvers import Solver
 
 
-def automatic(case: Case, watch: Stopwatch, seed: int) -> None:
+def automatic(case: Case | None, watch: Stopwatch, seed: int) -> None:
     """What ``solve-problem NAME`` does."""
-    _run(case, watch, seed, "auto")
+    _run(watch, seed, "auto")
 
 
-def trained(case: Case, watch: Stopwatch, seed: int) -> None:
+def trained(case: Case | None, watch: Stopwatch, seed: int) -> None:
     """What ``solve-problem NAME --solver pinn`` does."""
-    _run(case, watch, seed, "pinn")
+    _run(watch, seed, "pinn")
 
 
-def _run(case: Case, watch: Stopwatch, seed: int, solver: str) -> None:
+def _run(watch: Stopwatch, seed: int, solver: str) -> None:
     look = Look(watch)
     solution = solve(
         watch.problem,

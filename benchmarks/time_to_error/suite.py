@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from benchmarks.time_to_error.cases import CASES
 from benchmarks.time_to_error.contestant import CONTENDERS
 
 LEVELS = (1e-2, 1e-3, 1e-4, 1e-6)
-SLOW, PATIENCE = 3.0, 120.0
+SLOW, PATIENCE = 3.0, 300.0
 """Seconds by the clock a CPU second may take, and those for loading packages."""
 
 FIGURE = Path(__file__).parents[1] / "tables" / "time-to-error.png"
@@ -49,22 +49,31 @@ def run(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
         yield row
 
 
-def measure(problem: str, contender: str, seed: int, cap: float) -> dict[str, Any]:
+def measure(
+    problem: str,
+    contender: str,
+    seed: int,
+    cap: float,
+    target: float = LEVELS[-1],
+    parameters: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """One contender on one problem, whatever becomes of it.
 
     Args:
-        problem: Name of the case.
+        problem: Name in the catalogue; for other packages one of the cases.
         contender: Name of the contender.
         seed: Its seed.
         cap: CPU seconds that it has.
+        target: Error at which it is through.
+        parameters: Of the problem, for contenders that take the catalogue's.
 
     Returns:
         Its row; ``ended`` says why where it broke off.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "looks.jsonl"
-        asked = {"problem": problem, "contender": contender, "seed": seed, "cap": cap,
-                 "target": LEVELS[-1], "path": str(path)}  # fmt: skip
+        asked = {"problem": problem, "parameters": dict(parameters or {}), "contender": contender,
+                 "seed": seed, "cap": cap, "target": target, "path": str(path)}  # fmt: skip
         command = [sys.executable, "-m", "benchmarks.time_to_error.contestant", json.dumps(asked)]
         patience = SLOW * cap + PATIENCE
         try:
