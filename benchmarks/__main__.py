@@ -7,7 +7,8 @@ seconds of J and what is made of it), sampling (samplers against each other on p
 smooth problems), random-features (published tables of least squares, and the catalogue's linear
 problems by it), deep-ritz (the same problems by residuals and by energies), time-to-error (CPU
 seconds to errors, against other packages at settings that they document), finite-elements (error
-over seconds of scikit-fem's P1 to P4 and of networks).
+over seconds of scikit-fem's P1 to P4 and of networks), accuracy (the goal problems, each with
+settings of its own).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.accuracy import suite as accuracy
 from benchmarks.catalogue import suite as catalogue
 from benchmarks.deep_ritz import suite as deep_ritz
 from benchmarks.finite_elements import suite as finite_elements
@@ -44,6 +46,7 @@ SUITES: dict[str, ModuleType] = {
     "deep-ritz": deep_ritz,
     "time-to-error": time_to_error,
     "finite-elements": finite_elements,
+    "accuracy": accuracy,
 }
 PEERS = ("deepxde", "pina-mathlab", "jax", "optax")
 
