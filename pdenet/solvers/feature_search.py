@@ -21,7 +21,7 @@ from pdenet.linear_fit import (
     row_maker,
 )
 from pdenet.networks import Factory, build_network
-from pdenet.networks.initializers import Glorot, Initializer
+from pdenet.networks.initializers import Glorot, Initializer, PartitionOfUnity
 from pdenet.networks.layers import make_generator
 from pdenet.problem import Problem
 from pdenet.record import StoppedBy
@@ -218,7 +218,14 @@ class FeatureSearch:
         if not self.refine:
             return "converged" if work.converged else "no-progress", work.reason
         dimension = self.problem.domain.dimension
-        turn = next_trial(self.results, dimension, self.linear, self.seconds, self.most_columns)
+        turn = next_trial(
+            self.results,
+            dimension,
+            self.linear,
+            self.seconds,
+            self.most_columns,
+            patchable=not self.initializer.rebuilds,
+        )
         if not isinstance(turn, Trial):
             return turn
         self.trial = turn
@@ -247,7 +254,7 @@ class FeatureSearch:
         if self._width is not None:
             network = resized(network, trial)
         if not isinstance(network, nn.Module):
-            network = self.initializer.structure(network)
+            network = self._structure(trial).structure(network)
         core = build_network(
             network,
             coordinates=problem.coordinates,
@@ -263,6 +270,12 @@ class FeatureSearch:
         if getattr(self.initializer, "R", None) is not None:
             self.initializer.draw(core, make_generator(self.seed))
         return Residuals(problem, core if plan is None else plan.wrap(core), imposed)
+
+    def _structure(self, trial: Trial) -> Initializer:
+        if trial.patches == 1:
+            return self.initializer
+        order = max(demand.layout.order for demand in self.problem.demands.values())
+        return PartitionOfUnity(trial.patches, "smooth" if order <= 2 else "infinitely-smooth")
 
 
 def _result(trial: Trial, work: NetworkFit) -> Result:

@@ -34,10 +34,16 @@ class Trial:
     Args:
         width: Features.
         stretch: What the range that was started from is multiplied by.
+        patches: Patches along every coordinate, which share the features.
     """
 
     width: int
     stretch: float = 1.0
+    patches: int = 1
+
+
+UNSEEN = 0.01  # of the residual: waves of the whole domain do not see a layer, patches do
+LOCAL = Trial(width=768, stretch=2.0, patches=48)  # on an interval; more are tried if need be
 
 
 @dataclass(frozen=True)
@@ -84,11 +90,17 @@ def best_of(results: Sequence[Result]) -> Result:
 
 
 def next_trial(
-    results: Sequence[Result], dimension: int, linear: bool, seconds: float, most_columns: int
+    results: Sequence[Result],
+    dimension: int,
+    linear: bool,
+    seconds: float,
+    most_columns: int,
+    patchable: bool = True,
 ) -> Trial | tuple[StoppedBy, str]:
     """What to try after so many results, or why to stop.
 
     Features of a wider range where those there were span less than they count; else twice as many.
+    On an interval where most of the residual stays, patches.
 
     Args:
         results: Those so far, in turn.
@@ -96,6 +108,7 @@ def next_trial(
         linear: Whether the problem is linear.
         seconds: Training seconds allowed.
         most_columns: Coefficients that fit in memory.
+        patchable: Whether patches may be tried, where the user asked for no structure.
 
     Returns:
         The trial; or the kind of the end, and its reason in words.
@@ -103,6 +116,11 @@ def next_trial(
     best = best_of(results)
     if best.residual <= SOLVED:
         return "converged", f"the residual fell to {best.residual:.0e} of its start: round-off"
+    unseen = dimension == 1 and best.residual > UNSEEN and len(results) > 1
+    if unseen and patchable and LOCAL not in {result.trial for result in results}:
+        columns, needed = _cost(LOCAL, results, linear)
+        if columns <= most_columns and needed <= seconds:
+            return LOCAL
     most = max(result.columns for result in results)
     small = [result for result in results if QUADRUPLE * result.columns <= most]
     if small and best.residual > WORTHWHILE * best_of(small).residual:
@@ -137,8 +155,10 @@ def _candidates(best: Result, dimension: int) -> list[Trial]:
     # The span of waves grows like the volume of the box that their frequencies fill.
     factor = min(2.0, max(LEAST_STRETCH, (0.97 / max(share, 0.01)) ** (1 / dimension)))
     wider = round(best.trial.stretch * factor, 3)
-    twice = 2 * best.trial.width
-    more, wide = replace(best.trial, width=twice), replace(best.trial, stretch=wider)
+    twice, trial = 2 * best.trial.width, best.trial
+    if trial.patches > 1:
+        return [replace(trial, width=twice, patches=2 * trial.patches), replace(trial, width=twice)]
+    more, wide = replace(trial, width=twice), replace(trial, stretch=wider)
     first = [more, wide] if share >= SATURATED else [wide, more]
     return [*first, Trial(twice, wider)]
 

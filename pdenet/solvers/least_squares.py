@@ -62,8 +62,8 @@ class LeastSquares(Solver):
     equations; between patches with hard windows, values and derivatives are joined by more rows.
 
     Random features are refined while that pays and time allows: a wider range where they span less
-    than they count, else twice as many, with more points. What counts is the residual at fresh
-    points, and the best network is kept.
+    than they count, else twice as many, with more points; patches on an interval where they miss
+    most of the residual. What counts is the residual at fresh points, and the best network is kept.
 
     Args:
         problem: What to solve.

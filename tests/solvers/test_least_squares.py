@@ -20,6 +20,7 @@ from pdenet.networks import MLP, RandomFeatures
 from pdenet.networks.initializers import PartitionOfUnity
 from pdenet.optim import Adam
 from pdenet.problem import Problem
+from pdenet.problems.boundary_layer import boundary_layer
 from pdenet.problems.helmholtz_1d import helmholtz_1d
 from pdenet.problems.klein_gordon import klein_gordon
 from pdenet.problems.poisson_1d import poisson_1d
@@ -279,6 +280,19 @@ def test_trials_widen_where_features_are_dependent_and_double_elsewhere() -> Non
     worse = result(wider, 2e-2)
     assert turn([saturated, worse]) == Trial(200)
     assert best_of([saturated, worse]) is saturated
+
+
+def test_layers_on_an_interval_ask_for_patches() -> None:
+    # Waves of the whole interval do not see a layer a hundredth wide; those of patches do.
+    problem = boundary_layer(diffusion=1e-2)
+    solver = fitted(LeastSquares(problem, seconds=2.0))
+    tried = [result.trial.patches for result in solver.search.results]
+    assert 1 in tried
+    assert 48 in tried
+    assert solver.search.shown.patches >= 48
+    assert error(problem, solver) < 1e-8  # 1e-10 to 1e-11, by the drawn features
+    whole = LeastSquares(problem, seconds=2.0, initializer=PartitionOfUnity(patches=2))
+    assert {result.trial.patches for result in fitted(whole).search.results} == {1}
 
 
 def test_trials_end_for_a_reason() -> None:
