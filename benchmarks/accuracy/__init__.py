@@ -1,0 +1,1 @@
+"""How accurate the goal problems become with settings of their own."""
