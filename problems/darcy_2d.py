@@ -24,7 +24,7 @@ def darcy_2d(length: float = 0.3, deviation: float = 0.7, sensors: int = 225) ->
     Args:
         length: Correlation length of the permeability's logarithm, dimensionless.
         deviation: Standard deviation of that logarithm.
-        sensors: Points at which the network sees the permeability, a square number.
+        sensors: Points at which the network sees the permeability's logarithm, a square number.
 
     Returns:
         The problem for u(x, y), with the input function v(x, y).
@@ -40,7 +40,7 @@ def darcy_2d(length: float = 0.3, deviation: float = 0.7, sensors: int = 225) ->
     return Problem(
         domain=domain,
         fields="u",
-        inputs={"v": InputFunction(space, sensors=sensors)},
+        inputs={"v": InputFunction(space, sensors=sensors, transform=torch.log)},
         conditions={
             "flow": Condition(flow, on=domain.interior),
             "boundary": Dirichlet(u=0, on=domain.boundary),

@@ -42,7 +42,7 @@ def _run_command(line: str) -> None:
     words = shlex.split(line, comments=True)
     assert words[0] == "solve-problem"
     words = _without(words[1:], "--max-seconds")
-    solves = not {"--list", "--help"} & set(words)
+    solves = not {"--list", "--help", "--apply"} & set(words)
     assert main([*words, *(["--max-steps", "3"] if solves else [])]) != BAD_INPUT
 
 

@@ -16,6 +16,7 @@ from pdenet.selection.parts import Choice
 from pdenet.solvers.hard import plan_hard_conditions
 
 TRAINED_WEIGHT = 10.0  # of values at boundary and start, where they are not imposed
+COMPONENTS = 24  # of input functions in the plane: further ones are memorized, not learned
 _POINTS = 20
 _ROUND_OFF = 1e-9
 
@@ -90,6 +91,8 @@ def _solver(problem: Problem) -> Choice:
     arguments |= _sizes(problem, branch)
     if branch != "linear":
         arguments |= {"branch_width": 24 if _small(problem) else 64, "branch_depth": 2}
+    if branch != "linear" and not _small(problem):
+        arguments["components"] = COMPONENTS
     inputs = ", ".join(problem.inputs)
     return "deeponet", arguments, f"for the input functions {inputs}: learns from {taught}, {why}"
 
@@ -121,7 +124,7 @@ def _sampler(problem: Problem) -> Choice:
 def _optimizer(problem: Problem) -> Choice:
     if not _small(problem) and not is_affine(problem):
         reason = "since the branches have too many parameters for dense curvature"
-        return "adam-lbfgs", {"adam_steps": 1000}, reason
+        return "adam-lbfgs", {"adam_steps": 2000, "lr": 8e-3}, reason
     reason = "since Adam finds the basin and a self-scaled quasi-Newton method converges in it"
     return "adam-ssbroyden", {"adam_steps": 300}, reason
 
