@@ -8,6 +8,8 @@ from zipfile import ZipFile
 
 import pytest
 
+from pdenet.catalogue import entries
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -50,7 +52,7 @@ def test_command_works_elsewhere(installed: Path) -> None:
     command = [str(installed / "env" / "bin" / "solve-problem"), "--list"]
     listed = subprocess.run(command, cwd=installed, check=True, capture_output=True, text=True)
     names = {line.split()[0] for line in listed.stdout.splitlines()}
-    assert names == {p.stem.replace("_", "-") for p in (ROOT / "problems").glob("[!_]*.py")}
+    assert names == {entry.name for entry in entries()}
 
 
 def test_it_is_the_wheel_that_runs(installed: Path) -> None:
