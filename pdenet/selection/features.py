@@ -8,12 +8,13 @@ from collections.abc import Callable
 from pdenet.linear_fit import is_linear
 from pdenet.problem import Problem
 from pdenet.selection.parts import Choice
-from pdenet.solvers.feature_trials import best_of, default_features, points_for
+from pdenet.solvers.feature_trials import Result, best_of, default_features, points_for
 from pdenet.solvers.least_squares import LeastSquares
 
 MOST_DIMENSIONS = {True: 3, False: 2}  # of linear problems, and of others
 MOST_COLUMNS = 800  # of the first trial, so that it takes no more than a second
-TRIAL_SECONDS = 1.0  # by counting operations, so that every machine chooses the same
+TRIAL_SECONDS, LONGER = 1.0, 8.0  # by counting operations, so that every machine chooses the same
+UNCLEAR = 0.01  # of the residual; whether more features go on lowering it takes a longer trial
 LOST = {True: 0.5, False: 1e-3}  # of the residual; it may still fall, but nothing says so
 PROMISING = 1e-6  # a residual that has fallen so far needs no further gain
 
@@ -43,11 +44,11 @@ def _tried(problem: Problem) -> str:
     if d > MOST_DIMENSIONS[linear] or (not linear and width > MOST_COLUMNS):
         return ""
     try:
-        search = LeastSquares(problem, seconds=TRIAL_SECONDS).search
-        ended, _ = search.run()
+        ended, best = _trial(problem, TRIAL_SECONDS)
+        if ended == "max-seconds" and UNCLEAR < best.residual <= LOST[linear]:
+            ended, best = _trial(problem, LONGER)
     except (ValueError, RuntimeError):  # a trial must not end a run
         return ""
-    best = best_of(search.results)
     stuck = ended == "no-progress" and best.residual > PROMISING
     trivial = best.rank == 0  # as of an eigenvalue problem, which zero solves
     if stuck or trivial or best.residual > LOST[linear]:
@@ -57,6 +58,12 @@ def _tried(problem: Problem) -> str:
         f"since the problem is {kind}, and a trial of {best.columns} random features left "
         f"{best.residual:.0e} of the residual"
     )
+
+
+def _trial(problem: Problem, seconds: float) -> tuple[str, Result]:
+    search = LeastSquares(problem, seconds=seconds).search
+    ended, _ = search.run()
+    return ended, best_of(search.results)
 
 
 def choose_for_features(kind: str, problem: Problem) -> Choice:

@@ -124,3 +124,10 @@ def test_windows_do_not_share_ready_objects(problem: Problem) -> None:
     weights = {"weights": {name: 2.0, "elsewhere": 3.0}}
     kept = Part("balance", "static", weights).for_window(problem).arguments["weights"]
     assert kept == {name: 2.0}
+
+
+@pytest.mark.slow
+def test_features_are_left_where_a_longer_trial_shows_that_they_get_stuck() -> None:
+    # At a corner the gradient is unbounded: 1600 features leave what 400 do.
+    chosen, _ = choose(find("poisson-l-shape").build(), {"solver": Part("solver")})
+    assert chosen["solver"].name == "pinn"
