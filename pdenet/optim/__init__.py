@@ -14,6 +14,7 @@ from pdenet.optim.phases import Phase, notes, objective_changed, stop_reason
 from pdenet.optim.quasi_newton import QuasiNewton
 from pdenet.optim.second_order import LBFGS, Broyden
 from pdenet.optim.sequences import OPTIMIZERS
+from pdenet.optim.soap import SOAP
 from pdenet.optim.stopping import Stopping
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "ENGDW",
     "LBFGS",
     "OPTIMIZERS",
+    "SOAP",
     "SPRING",
     "Adam",
     "AdamW",

@@ -18,6 +18,7 @@ from pdenet.optim.muon import Muon
 from pdenet.optim.phases import Phase
 from pdenet.optim.schedules import Decay
 from pdenet.optim.second_order import LBFGS, Broyden
+from pdenet.optim.soap import SOAP
 from pdenet.optim.stopping import Stopping
 
 
@@ -118,6 +119,42 @@ def muon(
             steps=steps,
             lr=lr,
             momentum=momentum,
+            decay=decay,
+            decay_rate=decay_rate,
+            decay_every=decay_every,
+            warmup=warmup,
+        ),
+    )
+
+
+def soap(
+    steps: int | None = None,
+    lr: float = 1e-3,
+    frequency: int = 2,
+    decay: Decay = "exponential",
+    decay_rate: float = 0.9,
+    decay_every: int = 2000,
+    warmup: int = 0,
+) -> tuple[Phase, ...]:
+    """Adam in the eigenbasis of Shampoo's preconditioner; needs the extra `soap`.
+
+    Args:
+        steps: Optimizer steps; none means until the run ends.
+        lr: Learning rate at the start.
+        frequency: The eigenbasis is refreshed every so many steps.
+        decay: Form of the learning rate's decay.
+        decay_rate: Factor by which it falls every decay_every steps (exponential).
+        decay_every: Steps of one such fall.
+        warmup: Steps over which it first grows linearly.
+
+    Returns:
+        One phase.
+    """
+    return (
+        SOAP(
+            steps=steps,
+            lr=lr,
+            frequency=frequency,
             decay=decay,
             decay_rate=decay_rate,
             decay_every=decay_every,
@@ -230,6 +267,7 @@ OPTIMIZERS: dict[str, Callable[..., tuple[Phase, ...]]] = {
     "adam": adam,
     "adamw": adamw,
     "muon": muon,
+    "soap": soap,
     "lbfgs": lbfgs,
     "ssbroyden": ssbroyden,
     "adam-lbfgs": adam_lbfgs,

@@ -16,6 +16,7 @@ from pdenet.optim import (
     ENGDW,
     LBFGS,
     OPTIMIZERS,
+    SOAP,
     SPRING,
     Adam,
     AdamW,
@@ -30,6 +31,7 @@ PHASES: dict[str, Phase] = {
     "adam": Adam(lr=1e-2, decay_every=7, warmup=3),
     "adamw": AdamW(lr=1e-2, decay="cosine", steps=30),
     "muon": Muon(lr=1e-2, decay_every=7),
+    "soap": SOAP(lr=1e-2, decay_every=7, warmup=3),
     "lbfgs": LBFGS(memory=6),
     "lbfgs-log": LBFGS(log_loss=True, iterations=3),
     "bfgs": Broyden(update="bfgs"),
@@ -113,7 +115,7 @@ def test_resume_is_exact(name, stop, dtype):
         assert whole.optimizer.evaluations == resumed.optimizer.evaluations
 
 
-@pytest.mark.parametrize("name", [n for n in PHASES if n not in {"adam", "adamw", "muon"}])
+@pytest.mark.parametrize("name", [n for n in PHASES if n not in {"adam", "adamw", "muon", "soap"}])
 def test_a_saved_state_does_not_follow_the_optimizer(name):
     training = Training(PHASES[name]).go(5)
     other = Training(PHASES[name])
@@ -242,6 +244,7 @@ def test_options_of_sequences_are_typed_and_explained(name):
         (lambda: AdamW(weight_decay=-0.1), "weight_decay=-0.1"),
         (lambda: Muon(momentum=1.0), "momentum=1.0"),
         (lambda: Muon(thin=0), "thin=0"),
+        (lambda: SOAP(frequency=0), "frequency=0"),
         (lambda: LBFGS(memory=0), "memory=0"),
         (lambda: LBFGS(resample_every=0), "resample_every=0"),
         (lambda: Broyden(update="sr1"), "ssbroyden2"),  # type: ignore[arg-type]
