@@ -120,14 +120,16 @@ def _apply(case: Case, p: Any, x: Any) -> Any:
 
 def _rows(case: Case, p: Any, x: Any) -> Any:
     """Rows of the equations at one point, by forward derivatives."""
-    fields = partial(_apply, case, p)
+    found: Terms = {}  # all fields at once, and each partial once: less to compile
 
     def d(name: str, axes: str = "") -> Any:
-        f: Callable[[Any], Any] = fields
-        for axis in axes:
-            e = jnp.eye(2, dtype=x.dtype)[case.coordinates.index(axis)]
-            f = partial(lambda g, e, q: jax.jvp(g, (q,), (e,))[1], f, e)
-        return f(x)[case.fields.index(name)]
+        if axes not in found:
+            f: Callable[[Any], Any] = partial(_apply, case, p)
+            for axis in axes:
+                e = jnp.eye(2, dtype=x.dtype)[case.coordinates.index(axis)]
+                f = partial(lambda g, e, q: jax.jvp(g, (q,), (e,))[1], f, e)
+            found[axes] = f(x)
+        return found[axes][case.fields.index(name)]
 
     return jnp.stack(case.equations(jnp, x[0], x[1], d))
 
