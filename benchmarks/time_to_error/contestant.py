@@ -23,6 +23,7 @@ The case is None where only the catalogue has the problem: that does for pdenet 
 CONTENDERS: dict[str, tuple[str, str]] = {
     "pdenet, auto": ("pdenet_runs", "automatic"),
     "pdenet, trained": ("pdenet_runs", "trained"),
+    "pdenet, LM then SSBroyden": ("pdenet_runs", "handed_over"),
     "DeepXDE": ("deepxde_runs", "adam_lbfgs"),
     "DeepXDE, NNCG": ("deepxde_runs", "adam_lbfgs_nncg"),
     "PINA": ("pina_runs", "adam"),

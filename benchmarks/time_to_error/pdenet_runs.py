@@ -27,11 +27,17 @@ def trained(case: Case | None, watch: Stopwatch, seed: int) -> None:
     _run(watch, seed, "pinn")
 
 
-def _run(watch: Stopwatch, seed: int, solver: str) -> None:
+def handed_over(case: Case | None, watch: Stopwatch, seed: int) -> None:
+    """Levenberg-Marquardt, then self-scaled Broyden from its inverse."""
+    _run(watch, seed, "pinn", "levenberg-marquardt-ssbroyden")
+
+
+def _run(watch: Stopwatch, seed: int, solver: str, optimizer: str = "auto") -> None:
     look = Look(watch)
     solution = solve(
         watch.problem,
         solver,
+        optimizer=optimizer,
         callbacks=[look],
         seed=seed,
         max_seconds=watch.cap,

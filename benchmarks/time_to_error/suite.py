@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     ):
         row = measure(problem, contender, seed, arguments.max_seconds)
         best = min(row["error"], default=float("inf"))
-        print(f"{problem:14s} {contender:16s} {best:.1e}  {row['ended']}", file=sys.stderr)
+        print(f"{problem:14s} {contender:25s} {best:.1e}  {row['ended']}", file=sys.stderr)
         yield row
 
 
