@@ -14,7 +14,7 @@ from pdenet.functions import InputFunction
 from pdenet.record import Record
 from pdenet.report.explanation import explanation
 from pdenet.report.figures import CAPTIONS
-from pdenet.report.tables import describe_domain, indicator_rows
+from pdenet.report.tables import describe_domain, fit_line, indicator_rows
 from pdenet.solution import Solution
 
 STYLE = """
@@ -167,6 +167,7 @@ def _setting_rows(record: Record) -> list[tuple[str, str]]:
 
 def _run_rows(record: Record) -> list[tuple[str, str]]:
     rows = [("trained parameters", f"{record.parameters:,}"), ("steps", f"{record.steps:,}")]
+    rows += [(f"network {i + 1}", fit_line(fit)) for i, fit in enumerate(record.fits)]
     rows += [(f"{name} time", _number(s, "{:.1f} s")) for name, s in record.seconds.items()]
     if record.effective_rank is not None:
         rows.append(("effective rank", _text(record.effective_rank)))

@@ -107,11 +107,34 @@ def summary_rows(record: Record) -> list[tuple[str, str]]:
     seconds = ", ".join(f"{n} {v:.1f} s" for n, v in record.seconds.items() if v is not None)
     return [
         *rows,
+        ("networks", "\n".join(map(fit_line, record.fits))),
         ("chosen", "\n".join(record.chosen)),
         ("trained parameters", f"{record.parameters:,}"),
         ("steps", f"{record.steps:,}, stopped by {record.stopped_by}: {record.stop_reason}"),
         ("time", seconds),
     ]
+
+
+def fit_line(fit: Mapping[str, Any]) -> str:
+    """What one network of several reached, as text.
+
+    Args:
+        fit: One of a record's fits.
+
+    Returns:
+        One line.
+    """
+    correction = fit["correction"]
+    called = f"window {fit['window'] + 1}, " if fit["window"] else ""
+    called += f"correction {correction}" if correction else "first"
+    if "frequency" in fit:
+        waves = ", ".join(f"{c} {_short(f)}" for c, f in fit["frequency"].items())
+        called += (
+            f" (residual {_short(fit['residual'])} at frequencies {waves}; "
+            f"scale {_short(fit['scale'])})"
+        )
+    reached = "" if fit["error"] is None else f"error {_short(fit['error'])}, "
+    return f"{called}: {reached}{fit['steps']} steps, {_short(fit['seconds'])} s"
 
 
 def indicator_rows(indicators: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -104,7 +104,10 @@ class Correction(Solver):
         frequency = residual_frequencies(earlier)
         correction = _network(earlier.problem, frequency, self.plan, width, depth, seed)
         sizes = _field_sizes(earlier)
-        points = {n: c.on.sample(POINTS, seed=SEED) for n, c in earlier.conditions.items()}
+        points = {
+            name: c.on.quadrature(POINTS) if c.integral else c.on.sample(POINTS, seed=SEED)
+            for name, c in earlier.conditions.items()
+        }
         size, answer = _sizes_of_rows(earlier, correction, sizes, points)
         left_over = LeftOver(size, frequency, size / answer)
         _silence(correction, earlier.problem)
