@@ -75,7 +75,8 @@ class Run:
             self.problem, self.parts, s.precision, corrected=s.corrections > 0
         )
         self.starts: Choice | None = None
-        if self.chosen["initializer"].name == "auto":
+        start = self.chosen["initializer"]
+        if start.name == "auto" and start.given is None:
             self._try_initializers()
 
     def _try_initializers(self) -> None:

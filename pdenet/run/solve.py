@@ -8,6 +8,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from pdenet.callbacks import Initialize
 from pdenet.catalogue import find
 from pdenet.problem import Problem
 from pdenet.record import Record
@@ -25,7 +26,7 @@ from pdenet.run.folder import (
 from pdenet.run.march import check_windows
 from pdenet.run.outcome import outcome
 from pdenet.run.setup import Run
-from pdenet.selection import Part
+from pdenet.selection import DEFAULT_NAMES, Part
 from pdenet.settings import PARTS, Settings
 from pdenet.solution import Solution
 
@@ -54,7 +55,7 @@ def solve(
         sampler: The same, or a :class:`~pdenet.sampling.Sampler`.
         optimizer: The same, or a tuple of phases.
         balance: The same, or a :class:`~pdenet.balancing.Balance`.
-        callbacks: More Lightning callbacks.
+        callbacks: More Lightning callbacks; an Initialize among them counts as the initializer.
         initializer: Where training starts from: a name, or ``{"name": ..., ...arguments}``, or an
             :class:`~pdenet.networks.initializers.Initializer`; `auto` tries some, in seconds.
         parameters: Parameters of a problem that is given by name.
@@ -81,6 +82,7 @@ def solve(
     else:
         entry = find(problem)
         built, name = entry.build(**(parameters or {})), entry.spec
+    initializer, callbacks = _start_of(initializer, callbacks)
     given = dict(
         zip(PARTS, (solver, network, initializer, sampler, optimizer, balance), strict=True)
     )
@@ -99,6 +101,18 @@ def solve(
     if progress:
         announce(run, solver)
     return _train(run)
+
+
+def _start_of(initializer: Any, callbacks: Sequence[pl.Callback]) -> tuple[Any, list[pl.Callback]]:
+    """A callback that says where to start from says it for the configuration and record too."""
+    starts = [c.initializer for c in callbacks if isinstance(c, Initialize)]
+    others = [c for c in callbacks if not isinstance(c, Initialize)]
+    if len(starts) + (initializer != DEFAULT_NAMES["initializer"]) > 1:
+        raise ValueError(
+            f"initializer={initializer!r} and {len(starts)} callback(s) Initialize: training "
+            "starts from one initializer; give it once."
+        )
+    return (starts[0] if starts else initializer), others
 
 
 def resume(

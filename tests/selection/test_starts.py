@@ -16,6 +16,7 @@ from rich.console import Console
 import pdenet
 from pdenet import PINN, Condition, Dirichlet, Problem
 from pdenet.balancing import ReLoBRaLo, Static
+from pdenet.callbacks import Initialize
 from pdenet.geometry import Box
 from pdenet.jets import biharmonic
 from pdenet.networks import MLP, SIREN
@@ -158,3 +159,20 @@ def test_a_run_keeps_its_choice_and_tries_only_once(
     assert longer.record.initializer == described
     assert len(calls) == 1
     assert math.isfinite(solution.record.seconds["setup"])
+
+
+@pytest.mark.parametrize("as_callback", [True, False])
+def test_a_given_start_is_the_one_that_is_used(tmp_path: Path, as_callback: bool) -> None:
+    start = PartitionOfUnity(patches=2, width=5)
+    given: dict[str, Any] = {"initializer": start}
+    if as_callback:
+        given = {"callbacks": [Initialize(start)]}
+    solution = pdenet.solve("poisson-1d", "pinn", max_steps=2, out=tmp_path / "run", **given)
+    assert solution.record.initializer == start.describe()
+    assert torch.equal(pdenet.load(tmp_path / "run")(x=0.3)["u"], solution(x=0.3)["u"])
+    assert pdenet.resume(tmp_path / "run", max_steps=3).record.initializer == start.describe()
+
+
+def test_a_start_is_given_once() -> None:
+    with pytest.raises(ValueError, match="give it once"):
+        pdenet.solve("poisson-1d", initializer="he", callbacks=[Initialize(Glorot())])
