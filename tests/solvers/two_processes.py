@@ -20,9 +20,10 @@ from pdenet.networks import MLP
 from pdenet.optim import OPTIMIZERS
 from pdenet.references import Exact
 from pdenet.sampling import SAMPLERS
+from pdenet.solvers.start import INITIALIZERS
 
 CASES = [
-    # optimizer, block, balance, sampler
+    # optimizer, block, balance, sampler, and where training starts from
     ("adam", 1, "static", "uniform"),
     ("adam", 3, "static", "uniform"),
     ("adam", 1, "static", "quadrature"),
@@ -41,6 +42,8 @@ CASES = [
     ("engd", 1, "static", "uniform"),
     ("engd-w", 1, "static", "uniform"),
     ("spring", 3, "static", "uniform"),
+    ("adam", 3, "static", "adversarial"),
+    ("levenberg-marquardt", 3, "static", "uniform", "partition-of-unity"),
 ]
 STEPS = 12
 
@@ -79,11 +82,12 @@ def problem() -> Problem:
     )
 
 
-def module(optimizer: str, block: int, balance: str, sampler: str) -> PINN:
+def module(optimizer: str, block: int, balance: str, sampler: str, start: str = "glorot") -> PINN:
     every = {} if sampler == "quadrature" else {"every": 5}
     return PINN(
         problem(),
         partial(MLP, width=6, depth=2),
+        initializer=INITIALIZERS[start](),
         hard=False,
         block=block,
         optimizer=OPTIMIZERS[optimizer](**SHORT.get(optimizer, {})),
@@ -93,7 +97,7 @@ def module(optimizer: str, block: int, balance: str, sampler: str) -> PINN:
     )
 
 
-def trained(case: tuple[str, int, str, str], processes: int, **options: Any) -> PINN:
+def trained(case: tuple[Any, ...], processes: int, **options: Any) -> PINN:
     torch.set_default_dtype(torch.float64)
     one = module(*case)
     with warnings.catch_warnings():
