@@ -5,26 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-import torch
-from torch import Tensor
-
 from pdenet.flows import FLOWS
 from pdenet.geometry import Points, Region
 from pdenet.sampling.adaptive import AdaptiveSampler, Turn, require
 from pdenet.sampling.base import Share
 from pdenet.sampling.law import CollapseError, FlowLaw
-from pdenet.sampling.objective import (
-    effective_ratio,
-    entropy,
-    expected,
-    gain,
-    roughness,
-)
+from pdenet.sampling.player import Player
 
 MOST_MISSED = 10  # epochs whose steps of the flow are made up for at once
-STALE = 0.3  # effective share of a pool under which it is drawn anew
-COLLAPSED = 2.0  # times the floor: what is left of the density where the residual is
-PEAK = 4.0  # logarithm of the density's contrast that the entropy rule aims at
 
 
 class AdversarialSampler(AdaptiveSampler):
@@ -32,10 +20,14 @@ class AdversarialSampler(AdaptiveSampler):
 
     .. math:: \min_\theta \max_p \int r^2(x; \theta) \, p(x) \, dx - \beta \int |\nabla p|^2 dx
 
-    with the region scaled to the unit cube. Every ``every`` steps the flow takes its steps of
-    ascent on a pool of its own points, kept for a few steps by the ratios of densities; then a
-    fresh training set is drawn from it. A share ``floor`` of uniform points is in every set, and
-    in every density. The loss is the plain mean over the set: weighting by p is what the method is.
+    with the region scaled to the unit cube. Every ``every`` steps many ``candidates`` are scored,
+    half of them uniform, and the flow takes its steps of ascent on pools drawn of them by the
+    residual, with their densities; then a part of the training set is drawn from it anew. A share
+    ``floor`` of uniform points is in what is drawn, and in every density. The loss is the plain
+    mean over the set: weighting by p is what the method is.
+
+    The set keeps a part of its points, ``retain``, for a second-order method solves a set of few
+    points all but exactly, and would forget what lies between where all of them moved at once.
 
     Without ``beta`` the Sobolev penalty follows the residual: :math:`\beta = \tfrac12 \ell^2
     \overline{r^2}` smooths over a length l, ``smoothing`` times the diameter of the scaled region.
@@ -43,11 +35,10 @@ class AdversarialSampler(AdaptiveSampler):
     entropy :math:`\beta H(p)` in place of the penalty, the best p is proportional to
     :math:`\exp(r^2 / \beta)`.
 
-    Limits: points go where the residual is large, which helps where uniform ones miss it. With a
-    small network a layer of width 1e-3 was lost by it, as by ``rad``: the layer's residual
-    outweighs all else before the outer solution is found; 1000 fresh uniform points found it. A
-    flow step costs as much as a few steps of a small network, and more with the dimension: in ten
-    dimensions take fewer ``flow_steps`` and a smaller ``pool``.
+    Limits: points go where the residual is large, which helps where uniform ones miss it, and where
+    the network is able to lower it there. A flow step costs as much as a few steps of a small
+    network, and more with the dimension: in ten dimensions take fewer ``flow_steps`` and a smaller
+    ``pool``.
 
     Args:
         points: Points in the interior; several regions of full dimension share them by measure.
@@ -59,9 +50,11 @@ class AdversarialSampler(AdaptiveSampler):
         width: Neurons in the flow's hidden layers.
         flow_steps: Steps of the flow at each adaptation; missed adaptations are made up for.
         lr: Learning rate of the flow.
-        pool: Points on which the flow is trained.
+        pool: Points on which the flow is trained in a step.
         reuse: Steps of the flow on the same pool.
-        floor: Share of uniform points.
+        candidates: Points that are scored at an adaptation.
+        retain: Share of the set that stays at an adaptation, the newest ones.
+        floor: Share of uniform points among the new ones.
         regularization: sobolev, entropy.
         beta: Its weight at first, in units of the squared residual; None follows the rule.
         smoothing: Length of the rule, relative to the diameter.
@@ -85,11 +78,13 @@ class AdversarialSampler(AdaptiveSampler):
         flow: str = "bounded-krnet",
         depth: int = 2,
         width: int = 16,
-        flow_steps: int = 20,
-        lr: float = 1e-2,
-        pool: int = 1000,
+        flow_steps: int = 10,
+        lr: float = 3e-2,
+        pool: int = 500,
         reuse: int = 5,
-        floor: float = 0.1,
+        candidates: int = 10_000,
+        retain: float = 0.5,
+        floor: float = 0.3,
         regularization: Literal["sobolev", "entropy"] = "sobolev",
         beta: float | None = None,
         smoothing: float = 0.1,
@@ -106,6 +101,8 @@ class AdversarialSampler(AdaptiveSampler):
             lr=(lr, 0 < lr < float("inf"), positive),
             pool=(pool, pool >= 10, "at least 10"),
             reuse=(reuse, reuse >= 1, "at least 1"),
+            candidates=(candidates, candidates >= pool, f"at least pool={pool}"),
+            retain=(retain, 0 <= retain < 1, "at least 0 and below 1"),
             floor=(floor, 0 <= floor < 1, "at least 0 and below 1"),
             regularization=(
                 regularization,
@@ -118,6 +115,7 @@ class AdversarialSampler(AdaptiveSampler):
         )
         self.flow, self.depth, self.width = flow, depth, width
         self.flow_steps, self.lr, self.pool, self.reuse = flow_steps, lr, pool, reuse
+        self.candidates, self.retain = candidates, retain
         self.floor, self.regularization, self.estimator = floor, regularization, estimator
         self.beta, self.smoothing = beta, smoothing
         self.players: dict[str, Player] = {}
@@ -142,11 +140,13 @@ class AdversarialSampler(AdaptiveSampler):
                 f"{[s.region.label for s in self.shares]}. Take --sampler uniform."
             )
         for share in shares:
-            floor = round(self.floor * share.count)
-            if share.count - floor < 1 or (self.floor > 0 and floor < 1):
+            fresh = share.count - round(self.retain * share.count)
+            floor = round(self.floor * fresh)
+            if fresh - floor < 1 or (self.floor > 0 and floor < 1):
                 raise ValueError(
                     f"{share.count} points on {share.region.label!r} cannot hold a floor="
-                    f"{self.floor} of uniform points beside the flow's; give more points."
+                    f"{self.floor} of uniform points beside the flow's, among the {fresh} that are "
+                    f"drawn with retain={self.retain}; give more points."
                 )
         self.players = {s.names[0]: self._player(s) for s in shares}
         self._load_players()
@@ -166,18 +166,21 @@ class AdversarialSampler(AdaptiveSampler):
             The set.
         """
         player = self.players[turn.share.names[0]]
+        # Of a turn that was missed, the points would have been the newest ones.
+        kept = round(self.retain**turn.missed * turn.share.count)
+        count = turn.share.count - kept
         try:
-            player.ascend(turn, self.flow_steps * min(turn.missed, MOST_MISSED))
-            points = player.law.points(turn.share.count, turn.words)
+            player.ascend(turn, min(turn.missed, MOST_MISSED))
+            points = player.law.points(count, turn.words)
         except CollapseError as error:
             player.reset()
             self.history.warn(
                 f"Step {turn.step}: the flow collapsed ({error}); it starts again from the uniform "
                 "law."
             )
-            points = player.law.points(turn.share.count, turn.words)
+            points = player.law.points(count, turn.words)
         self.history.note(beta=player.beta, gain=player.gain)
-        return points
+        return extended(points, turn.now.select(slice(0, kept))) if kept else points
 
     def _player(self, share: Share) -> Player:
         d, seed = len(share.region.coordinates), share.words(self.seed, 0)[-1]
@@ -203,124 +206,19 @@ class AdversarialSampler(AdaptiveSampler):
         self._saved = {}
 
 
-class Player:
-    """A flow at play on one region, with its optimizer and its memory of the residual.
+def extended(fresh: Points, kept: Points) -> Points:
+    """Points of several laws as one set; each keeps its own density.
+
+    Weights 1 / (n q) by the law that a point came from estimate integrals with each part of the
+    set, and so with the whole.
 
     Args:
-        rules: The sampler, for its options.
-        law: The flow's law.
-        seed: Of the flow's hidden weights.
+        fresh: Points.
+        kept: Points of the same region, from laws before.
+
+    Returns:
+        All of them.
     """
-
-    def __init__(self, rules: AdversarialSampler, law: FlowLaw, seed: int) -> None:
-        self.rules, self.law, self.seed = rules, law, seed
-        self.mean, self.start, self.peak = 0.0, 0.0, 0.0
-        self.gain = 1.0
-        self.optimizer = self._optimizer()
-        if rules.estimator == "pathwise" and not law.exact:
-            raise ValueError(
-                f"estimator='pathwise' on {law.region!r} with flow={rules.flow!r}: points must not "
-                "leave the region. Take a box and bounded-krnet, or estimator='score'."
-            )
-
-    def reset(self) -> None:
-        """Back to the uniform law."""
-        self.law.flow.reset(self.seed)
-        self.law.mass = self.law.volume
-        self.optimizer = self._optimizer()
-
-    @property
-    def beta(self) -> float:
-        """Weight of the regularization now, in units of the squared residual."""
-        return self._strength * self.mean
-
-    @property
-    def _strength(self) -> float:
-        """Weight of the regularization over the mean square of the residual."""
-        if self.rules.beta is not None:
-            return self.rules.beta / self.start
-        if self.rules.regularization == "entropy":
-            return self.peak / (PEAK * self.mean)
-        length = self.rules.smoothing * len(self.law.edges) ** 0.5
-        return 0.5 * length**2
-
-    @torch.enable_grad()
-    def ascend(self, turn: Turn, steps: int) -> None:
-        """Steps of ascent, on pools that are drawn anew when they are old or stale.
-
-        Args:
-            turn: The adaptation.
-            steps: Number of steps.
-
-        Raises:
-            CollapseError: The flow has lost the residual, or its densities are not usable.
-        """
-        used, pool = self.rules.reuse, 0
-        u = q = squares = torch.empty(0)
-        for k in range(steps):
-            if used == self.rules.reuse:
-                u, q = self.law.draw(self.rules.pool, (*turn.words, 3, pool))
-                squares = turn.squares(self.law.at(u))
-                self._remember(squares, q)
-                if not self.mean > 0:
-                    return
-                used, pool = 0, pool + 1
-            log_p = self._step(turn, u, q, squares, k)
-            used = used + 1 if effective_ratio(log_p, q) > STALE else self.rules.reuse
-        self.gain = gain(squares, q)
-        if self.rules.floor > 0 and self.gain < COLLAPSED * self.rules.floor:
-            raise CollapseError(
-                f"the density is {self.gain:.2g} of the uniform one where the residual is large"
-            )
-
-    def _remember(self, squares: Tensor, q: Tensor) -> None:
-        mean, peak = float((squares / q).mean()), float(squares.max())
-        first = self.start == 0
-        self.mean = mean if first else 0.5 * (self.mean + mean)
-        self.peak = peak if first else max(peak, 0.5 * (self.peak + peak))
-        self.start = self.start or mean
-
-    def _step(self, turn: Turn, u: Tensor, q: Tensor, squares: Tensor, k: int) -> Tensor:
-        """One step of the optimizer; returns log densities before it."""
-        u = u.detach().requires_grad_(self.rules.regularization == "sobolev")
-        log_p = self.law.log_density(u)
-        if self.rules.estimator == "score":
-            goal = expected(squares / self.mean, log_p, q)
-        else:
-            goal = self._through_points(turn, k)
-        if self.rules.regularization == "sobolev":
-            mass = (log_p.exp() / q).mean()
-            goal = goal - self._strength * roughness(log_p, u, q, mass)
-        else:
-            goal = goal + self._strength * entropy(log_p, q)
-        if not bool(goal.isfinite()):
-            raise CollapseError("densities vanish or are not finite")
-        parameters = list(self.law.flow.parameters())
-        for p, g in zip(parameters, torch.autograd.grad(-goal, parameters), strict=True):
-            p.grad = g
-        self.optimizer.step()
-        return log_p
-
-    def _through_points(self, turn: Turn, k: int) -> Tensor:
-        """A scalar whose gradient is that of the mean residual, through the points."""
-        noise = self.law.flow.draw_noise(self.rules.pool // 2, seed=(*turn.words, 4, k))
-        u = self.law.flow.push(noise).clamp(0, 1)
-        at = u.detach().requires_grad_()
-        squares = turn.squares(self.law.at(at)) / self.mean
-        (slope,) = torch.autograd.grad(squares.sum(), at)
-        return (slope * u).sum(1).mean()
-
-    def _optimizer(self) -> torch.optim.Adam:
-        return torch.optim.Adam(self.law.flow.parameters(), lr=self.rules.lr)
-
-    def state(self) -> dict[str, Any]:
-        """Tensors and plain data, for a checkpoint."""
-        memory = {"mean": self.mean, "start": self.start, "peak": self.peak, "gain": self.gain}
-        return {**self.law.state(), "optimizer": self.optimizer.state_dict(), **memory}
-
-    def load(self, state: Mapping[str, Any]) -> None:
-        """Takes back what :meth:`state` gave."""
-        self.law.load({"flow": state["flow"], "mass": state["mass"]})
-        self.optimizer.load_state_dict(state["optimizer"])
-        for name in ("mean", "start", "peak", "gain"):
-            setattr(self, name, state[name])
+    both = Points.concatenate([fresh, kept])
+    weight = 1 / (len(both) * both.density)
+    return Points.trusted(both.coordinates, both.x, weight, both.density, None, both.space)

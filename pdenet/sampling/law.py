@@ -77,12 +77,15 @@ class FlowLaw:
         return inside & self.region.contains(self.place(u)) if self.cut else inside
 
     @torch.no_grad()
-    def draw(self, n: int, words: Sequence[int]) -> tuple[Tensor, Tensor]:
+    def draw(
+        self, n: int, words: Sequence[int], floor: float | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Draws points of the mixture.
 
         Args:
             n: Number of points.
             words: Seed.
+            floor: Another share of uniform points than the law's own.
 
         Returns:
             Points scaled to the unit cube, shape (n, d), and the mixture's density relative to the
@@ -91,16 +94,20 @@ class FlowLaw:
         Raises:
             CollapseError: Densities are not finite, or almost nothing falls into the region.
         """
-        even = min(n - 1, max(1, round(self.floor * n))) if self.floor > 0 else 0
+        floor = self.floor if floor is None else floor
+        even = min(n - 1, max(1, round(floor * n))) if floor > 0 else 0
         u = self._from_flow(n - even, words)
         if even:
             uniform = self.region.sample(even, seed=(*words, 1), method="sobol")
             u = torch.cat([u, (uniform.x - self.low) / self.edges])
-        share = even / n
-        q = (1 - share) * self.log_density(u).exp() / self.mass + share
+        q = self.mixed(u, even / n)
         if not bool((q.isfinite() & (q > 0)).all()):
             raise CollapseError("densities vanish or are not finite")
         return u, q
+
+    def mixed(self, u: Tensor, floor: float) -> Tensor:
+        """Density of the mixture, relative to the uniform law, shape (n, d) -> (n,)."""
+        return (1 - floor) * self.log_density(u).exp() / self.mass + floor
 
     def points(self, n: int, words: Sequence[int]) -> Points:
         """The same as points of the region, with densities and importance weights.

@@ -69,35 +69,24 @@ def roughness(log_p: Tensor, u: Tensor, q: Tensor, mass: Tensor | float = 1.0) -
     return (((log_p.exp() / mass).square() / q) * slope.square().sum(1)).mean()
 
 
-def effective_ratio(log_p: Tensor, q: Tensor) -> float:
-    """Effective share of points of q as points of p: 1 where they agree, towards 0 where stale.
+def gain(squares: Tensor, law: Tensor, q: Tensor) -> float:
+    r"""Effective sample size for the residual under a law over that under the uniform law.
 
-    Args:
-        log_p: Logarithm of p, up to a constant, shape (n,).
-        q: Density that the points were drawn from, shape (n,).
+    .. math:: \frac{\int r^4}{\int r^4 / p}
 
-    Returns:
-        Between 1 / n and 1.
-    """
-    weight = torch.softmax(log_p.detach() - q.log(), 0)
-    return float(1 / (len(q) * weight.square().sum()))
-
-
-def gain(squares: Tensor, q: Tensor) -> float:
-    r"""Effective sample size for the residual under q over that under the uniform law.
-
-    .. math:: \frac{\int r^4}{\int r^4 / q}
-
-    the harmonic mean of q where the residual is large: above 1 where the points do better than
+    the harmonic mean of p where the residual is large: above 1 where its points do better than
     uniform ones, and down to the floor where the flow has collapsed on something else.
 
     Args:
         squares: Squared residuals at points of q, shape (n,).
+        law: Density p at them, shape (n,).
         q: Density that the points were drawn from, shape (n,).
 
     Returns:
         Positive number; 1 where there is no residual.
     """
-    fourth = (squares / squares.max().clamp_min(torch.finfo(squares.dtype).tiny)).square()
-    over = (fourth / q.square()).sum()
-    return float((fourth / q).sum() / over) if over > 0 else 1.0
+    # Divided by the largest first: fourth powers of large residuals overflow.
+    size = squares / squares.max().clamp_min(torch.finfo(squares.dtype).tiny)
+    fourth = size.square() / q
+    over = (fourth / law).sum()
+    return float(fourth.sum() / over) if over > 0 else 1.0

@@ -70,15 +70,15 @@ def _optimizer_by_size(problem: Problem, chosen: Mapping[str, Part]) -> Choice:
 
 def _as_often(sampler: Part, asked: Part, optimizer: Part) -> Part:
     """The sampler, with fresh points as often as few and costly steps need them."""
-    automatic = asked.given is None and asked.name == "auto" and "every" not in asked.arguments
-    if not automatic or "every" not in sampler.arguments:
+    # A stage of deep adaptive sampling is a training to its end, and costs a fit of the flow.
+    if asked.given is not None or "every" in asked.arguments or sampler.concrete == "das":
         return sampler
-    phases = optimizer.build()
-    if not phases:
+    every, phases = sampler.describe().get("every"), optimizer.build()
+    if every is None or not phases:
         return sampler
     first = phases[0]
     wanted = first.resample_every if first.consumes == "jacobian" else None
-    if wanted is None or wanted >= sampler.arguments["every"]:
+    if wanted is None or wanted >= every:
         return sampler
     return replace(sampler, arguments={**sampler.arguments, "every": wanted})
 

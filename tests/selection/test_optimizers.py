@@ -50,6 +50,8 @@ def test_fresh_points_come_as_often_as_costly_steps_need_them() -> None:
     assert first_order["sampler"].arguments["every"] == 100
     asked = chosen(sampler=Part("sampler", "auto", {"every": 7}))
     assert asked["sampler"].arguments["every"] == 7
+    assert chosen(sampler=Part("sampler", "adversarial"))["sampler"].arguments["every"] == 20
+    assert "every" not in chosen(sampler=Part("sampler", "das"))["sampler"].arguments
     large = chosen(network=Part("network", "mlp", {"width": 128, "depth": 3}))
     assert large["optimizer"].name == "adam-lbfgs"
     # Options of a method say which method is meant.
