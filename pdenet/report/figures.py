@@ -105,7 +105,9 @@ def headline(record: Record) -> str:
     if record.errors is None:
         return f"{name}: no reference, so the error is not known"
     errors = ", ".join(f"{n} {number(e['relative_l2'])}" for n, e in record.errors.items())
-    return f"{name}: relative L2 error {errors}"
+    over = any("worst" in e for e in record.errors.values())  # an operator's, with their spread
+    kind = "mean relative L2 error of unseen functions" if over else "relative L2 error"
+    return f"{name}: {kind} {errors}"
 
 
 def _of_fields(probe: Probe, title: str) -> Iterator[tuple[str, Figure]]:
