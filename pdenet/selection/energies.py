@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pdenet.energy import Energy
 from pdenet.problem import Problem
 from pdenet.selection.parts import Choice
+from pdenet.solvers.ritz.essential import plan_essential
 
 GAUSS = {1: 256, 2: 2500, 3: 8000}  # nodes by dimension; beyond, tensor rules are out of reach
 SOBOL = 4096
-FRESH = 10  # steps on one set of nodes, where jumps could hide between them
 
 
 def choose_for_energies(kind: str, problem: Problem) -> Choice | None:
@@ -38,13 +38,8 @@ def has_rules(problem: Problem) -> bool:
 def _sampler(problem: Problem) -> Choice:
     d = problem.domain.dimension
     if has_rules(problem):
-        bounded = _bounded(problem)
-        return (
-            "quadrature",
-            {"points": GAUSS[d], **({"every": FRESH} if bounded else {})},
-            f"{GAUSS[d]} Gauss nodes, since an energy is an integral"
-            + ("; they shift, since jumps to an obstacle hide between fixed ones" * bounded),
-        )
+        reason = f"{GAUSS[d]} Gauss nodes, since an energy is an integral"
+        return "quadrature", {"points": GAUSS[d]}, reason
     return (
         "sobol",
         {"points": SOBOL, "boundary_points": 512, "every": 1},
@@ -63,8 +58,14 @@ def _optimizer(problem: Problem) -> Choice:
     if _bounded(problem):
         return (
             "levenberg-marquardt",
-            {"resample_every": FRESH},
+            {"resample_every": None},
             "since Newton's method finds where an obstacle is touched, and gradients crawl",
+        )
+    if has_rules(problem) and (left := _left(problem)):
+        return (
+            "levenberg-marquardt",
+            {"resample_every": None},
+            f"since the multipliers of {', '.join(left)} can move after ten of its steps",
         )
     if has_rules(problem):
         return (
@@ -78,6 +79,12 @@ def _optimizer(problem: Problem) -> Choice:
         {"lr": 5e-3, "decay_every": 1000},
         "since the points of the integrals change from step to step",
     )
+
+
+def _left(problem: Problem) -> list[str]:
+    """Essential conditions that a network's form does not impose."""
+    plan = plan_essential(problem)
+    return [name for name in problem.essential if plan is None or name not in plan.imposed]
 
 
 def _bounded(problem: Problem) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any, NoReturn
 
@@ -11,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from pdenet.balancing import Balance, Static
-from pdenet.conditions import Condition, Dirichlet
 from pdenet.energy import Energy, Functional, Rayleigh
 from pdenet.networks import MLP, Factory
 from pdenet.networks.initializers import Glorot, Initializer
@@ -20,21 +18,20 @@ from pdenet.problem import Problem
 from pdenet.residuals import Residuals
 from pdenet.solvers.base import Solver
 from pdenet.solvers.distributed import mean_over_ranks, rank_and_world, reduce
-from pdenet.solvers.hard import plan_hard_conditions
 from pdenet.solvers.hard.parts import components
 from pdenet.solvers.hard.plan import HardPlan
 from pdenet.solvers.linearized import TangentRows
 from pdenet.solvers.ritz.checks import Fall, check_weights
-from pdenet.solvers.ritz.essential import Method, check_method, conormal_flux
+from pdenet.solvers.ritz.essential import Method, plan_essential
 from pdenet.solvers.ritz.integration import energy_indicators, remarks
+from pdenet.solvers.ritz.misfits import Misfits
 from pdenet.solvers.ritz.rows import EnergyRows
 from pdenet.solvers.ritz.shapes import Floor, States
 from pdenet.solvers.ritz.states import eigenvalues, settle_states
 from pdenet.solvers.start import started_network
 
 TRIED = 64  # points at which densities are tried before training
-PENALTY, STIFF = 500.0, 5000.0
-SETTLED = 1e-4  # a move of the multipliers, relative, after which they stay
+MOVES = {"gradient": 200, "jacobian": 10}  # steps between two moves, by what a step consumes
 
 
 class DeepRitz(Solver):
@@ -54,9 +51,10 @@ class DeepRitz(Solver):
         essential: How conditions that are not imposed enter: augmented-lagrangian, nitsche, or
             penalty; see :mod:`pdenet.solvers.ritz.essential`.
         penalty: Factor b of half the squared misfit, in units of the energy over those of the field
-            squared and of the measure of the condition's region; None takes 500, and 5000 for lower
-            bounds, which have no multipliers.
-        update_every: Steps between two updates of the multipliers.
+            squared and of the measure of the condition's region; None takes 500, for lower bounds
+            200, and 5000 where these have no multipliers.
+        update_every: Steps between two updates of the multipliers; None takes 200, and 10 where a
+            step uses the whole Jacobian.
         seed: Seed of the network's start and of the points.
         dtype: Precision of everything.
         training: Arguments of :class:`Solver`: sampler, optimizer, block, compile_after.
@@ -75,8 +73,6 @@ class DeepRitz(Solver):
         dict_keys(['energy'])
     """
 
-    multiplied_at: Tensor
-
     def __init__(
         self,
         problem: Problem,
@@ -87,19 +83,20 @@ class DeepRitz(Solver):
         hard: bool = True,
         essential: Method = "augmented-lagrangian",
         penalty: float | None = None,
-        update_every: int = 200,
+        update_every: int | None = None,
         seed: int = 0,
         dtype: torch.dtype = torch.float64,
         **training: Any,
     ) -> None:
         energy = _energy(problem)
         _check_balance(training.get("balance"))
-        if not ((penalty is None or 0 < penalty < float("inf")) and update_every >= 1):
+        rates = (1 if update_every is None else update_every) >= 1
+        if not ((penalty is None or 0 < penalty < float("inf")) and rates):
             raise ValueError(
                 f"penalty={penalty} must be positive and finite, update_every={update_every} at "
                 "least 1."
             )
-        plan = _plan(problem, not isinstance(network, nn.Module)) if hard else None
+        plan = plan_essential(problem, not isinstance(network, nn.Module)) if hard else None
 
         def build(start: Initializer) -> nn.Module:
             core = started_network(
@@ -110,36 +107,37 @@ class DeepRitz(Solver):
         initializer = Glorot() if initializer is None else initializer
         imposed = set() if plan is None else set(plan.imposed)
         soft = {n: c for n, c in problem.essential.items() if n not in imposed}
-        check_method(
-            essential, {n: c for n, c in soft.items() if n not in _bounds(energy)}, problem
-        )
         residuals = Residuals(problem, build(initializer), imposed, [*soft, *energy.terms])
         super().__init__(residuals, seed=seed, **training)
-        self.plan, self.energy, self.essential = plan, energy, essential
-        self.update_every, self.soft = update_every, soft
-        bounds = _bounds(energy)
-        self.penalties = {n: penalty or (STIFF if n in bounds else PENALTY) for n in soft}
+        self.plan, self.energy, self.update_every = plan, energy, update_every
+        self.misfits = Misfits(residuals, soft, essential, penalty)
+        # Conditions on one region share its points.
+        self.drawing.fixed = self.misfits.multiply(self.sampler.draw(0))
         self.starts_from(initializer, build)
         # In a tuple, since the module would be saved a second time.
         self._curved = (EnergyRows(residuals),)
-        self._multipliers()
         self._check_start()
 
     @property
     def conforming(self) -> bool:
         """Whether solutions satisfy all essential conditions by their form."""
-        return not self.soft.keys() - _bounds(self.energy)
+        return self.misfits.conditions.keys() <= self.misfits.bounds
 
     def objective(self, rows: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> Tensor:
         """Energy, and what the conditions that are not imposed add to it."""
         total = self.energy.value({n: self._integral(n, rows[n]) for n in self.energy.terms})
-        for name, condition in self.soft.items():
-            total = total + self._misfit(name, condition, rows[name])
+        for name, condition in self.misfits.conditions.items():
+            density = self.misfits.density(name, rows[name], self.drawing.batch[name])
+            summed = condition.integral
+            total = total + (density.sum() if summed else self._integral(name, density).sum())
         return total
 
     def indicators(self) -> dict[str, Any]:
-        """Energy on finer rules than the training points."""
-        return {"energy": energy_indicators(self.residuals, self.points)}
+        """Energy on finer rules than the training points, of what the solver gives as solution."""
+        training = self.residuals.training
+        found = energy_indicators(self.residuals.eval(), self.points)
+        self.residuals.train(training)
+        return {"energy": found}
 
     def remarks(self, indicators: Mapping[str, Any]) -> list[str]:
         """What the energy says about the answer, one sentence each."""
@@ -171,8 +169,12 @@ class DeepRitz(Solver):
     def _row_weights(self) -> dict[str, Tensor | float]:
         """What the rows' squares count in the energy: a quotient's are over its denominator."""
         scale = float(self._terms["denominator"]) if "denominator" in self._terms else 1.0
-        soft = self.penalties
-        return {name: soft.get(name, 1 / scale) for name in self.row_source.names}
+        weights: dict[str, Tensor | float] = dict.fromkeys(self.row_source.names, 1 / scale)
+        with torch.no_grad():
+            for name in self.misfits.conditions:
+                rows = self.residuals.rows(name, self.drawing.batch[name])
+                weights[name] = self.misfits.curvature(name, rows)
+        return weights
 
     # -- integrals ---------------------------------------------------------------------------
 
@@ -195,20 +197,6 @@ class DeepRitz(Solver):
         if world == 1:
             return mine
         return reduce(mine.detach(), "sum") + world * (mine - mine.detach())
-
-    def _misfit(self, name: str, condition: Condition, rows: Tensor) -> Tensor:
-        rows = rows.reshape(len(rows), -1)
-        if name in _bounds(self.energy):
-            rows = torch.relu(rows)
-        density = 0.5 * self.penalties[name] * rows.square().sum(1)
-        if name in self._multiplied:
-            rank, world = (0, 1) if condition.integral else rank_and_world()
-            multiplier = self.get_buffer(self._multiplied[name])[rank::world]
-            density = density + (multiplier * rows).sum(1)
-        elif self.essential == "nitsche" and isinstance(condition, Dirichlet):
-            flux = conormal_flux(self.residuals, condition, self.drawing.batch[name])
-            density = density - (flux * rows).sum(1)
-        return density.sum() if condition.integral else self._integral(name, density).sum()
 
     def measured(self, name: str, rows: Tensor) -> Tensor:
         """An integral, or the mean squared misfit of a condition."""
@@ -233,76 +221,19 @@ class DeepRitz(Solver):
 
     def _draw(self) -> bool:
         changed = super()._draw()
-        return self._move_multipliers() or changed
-
-    def _multipliers(self) -> None:
-        """One for each point of a fixed rule: the conditions' points stay while they are moved."""
-        self._multiplied: dict[str, str] = {}
-        self.register_buffer("multiplied_at", torch.zeros((), dtype=torch.long))
-        if self.essential != "augmented-lagrangian":
-            return
-        for number, (name, condition) in enumerate(self.soft.items()):
-            if name in _bounds(self.energy):
-                continue
-            points = self.sampler.draw(0)[name]
-            if not condition.integral:
-                points = condition.on.quadrature(len(points))
-            rows = self.residuals.in_chunks({name: points})[name]
-            self._multiplied[name] = f"multiplier_{number}"
-            zeros = torch.zeros_like(rows.reshape(len(rows), -1))
-            self.register_buffer(self._multiplied[name], zeros)
-        # Conditions on one region share its points.
-        fixed = {self.soft[name].on for name in self._multiplied}
-        trained = self.residuals.conditions
-        self.drawing.fixed = {name for name, c in trained.items() if c.on in fixed}
+        step, every = self.progress.step, self.update_every or MOVES[self.phase.consumes]
+        if not self.misfits.due(step, every):
+            return changed
+        self.misfits.move(step, self.drawing.batch)
+        return True
 
     def _end_phase(self, reason: str | None, done: int) -> None:
         """The turn to the next phase; where multipliers still move, they get one more in place."""
         last = self.progress.phase + 1 == len(self.phases)
-        if reason and last and self._multiplied and self._move_multipliers(now=True):
+        if reason and last and self.misfits.move(self.progress.step, self.drawing.batch):
             objective_changed(self._optimizer_list[self.progress.phase].optimizer)
             return
         super()._end_phase(reason, done)
-
-    @torch.no_grad()
-    def _move_multipliers(self, now: bool = False) -> bool:
-        """Moves multipliers where it is time to.
-
-        Args:
-            now: Whether it is time whatever the step.
-
-        Returns:
-            Whether they moved by more than a share of 1e-4.
-        """
-        step = self.progress.step
-        at = self.multiplied_at
-        due = now or (step > 0 and step % self.update_every == 0 and int(at) != step)
-        if not (due and self._multiplied):
-            return False
-        moved = [self._move(name, self.get_buffer(b)) for name, b in self._multiplied.items()]
-        at.fill_(step)
-        return max(moved) > SETTLED or not now
-
-    def _move(self, name: str, multiplier: Tensor) -> float:
-        """Moves the multipliers of one condition by the penalty times the misfit.
-
-        Args:
-            name: The condition.
-            multiplier: What is moved.
-
-        Returns:
-            Size of the move, relative to the multipliers.
-        """
-        rank, world = rank_and_world()
-        rows = self.residuals.rows(name, self.drawing.batch[name])
-        move = torch.zeros_like(multiplier)
-        if self.soft[name].integral:
-            move += rows.reshape(1, -1) / world
-        else:
-            move[rank::world] = rows.reshape(len(rows), -1)
-        move = self.penalties[name] * reduce(move, "sum")
-        multiplier += move
-        return float(move.norm() / multiplier.norm().clamp_min(1e-300))
 
     def _check_start(self) -> None:
         """Points with weights, and densities with values, before anything is trained."""
@@ -345,18 +276,6 @@ def _check_balance(balance: Balance | None) -> None:
             f"A balance, {type(balance).__name__}, weighs residuals, but the terms of an energy "
             "have their own weights. Leave it out; --solver.penalty weighs essential conditions."
         )
-
-
-def _bounds(energy: Functional) -> set[str]:
-    """Names of the conditions that stand for an obstacle."""
-    return set(energy.bounds) if isinstance(energy, Energy) else set()
-
-
-def _plan(problem: Problem, embedding: bool) -> HardPlan | None:
-    if not problem.essential:
-        return None
-    essential = replace(problem, conditions=problem.essential, energy=None)
-    return plan_hard_conditions(essential, embedding=embedding)
 
 
 def _shaped(problem: Problem, core: nn.Module, plan: HardPlan | None) -> nn.Module:

@@ -33,7 +33,7 @@ class Drawing:
         self.points: dict[str, Points] = {}
         self.mine: dict[str, Points] = {}
         self.batch: dict[str, Batch] = {}
-        self.fixed: set[str] = set()
+        self.fixed: dict[str, Points] = {}
         self.version = 0
         self._drawn: dict[str, Points] | None = None
         self._shares: dict[str, Tensor | float] = {}
@@ -122,8 +122,10 @@ class Drawing:
         rank, world = rank_and_world()
         condition = self.residuals.conditions[name]
         # Few random points would make an integral's one row a noisy number.
-        if condition.integral or name in self.fixed:
+        if condition.integral:
             points = self.points[name] = condition.on.quadrature(len(points))
+        elif name in self.fixed:
+            points = self.points[name] = self.fixed[name]
         like = next(self.residuals.model.parameters())
         mine = points if condition.integral else points.shard(rank, world)
         self.mine[name], self.batch[name] = mine, self._tensors(name, mine)

@@ -11,14 +11,19 @@ penalty b, the energy gets
   b r every so many steps towards -q (Hestenes 1969, Powell 1969; for networks Huang, Wang, Zhou,
   arXiv 2106.14348).
 
-A field that shall not fall below a bound lacks r = bound - u to it, and the energy gets
-:math:`\tfrac b2 \int r_+^2`; the solution, which sinks in by the contact force over b, is projected
-onto the bound in the end.
+A field that shall not fall below a bound lacks r = bound - u to it, and the energy gets the same
+with r cut off below -m / b, :math:`\tfrac1{2b} \int (m + b r)_+^2 - m^2`; the multiplier moves to
+:math:`(m + b r)_+`, the contact force (Rockafellar, J. Optim. Theory Appl. 12 (1973), 555-562; as
+an active-set method Hintermueller, Ito, Kunisch, SIAM J. Optim. 13 (2002), 865-888). Without
+multipliers the solution sinks in by the contact force over b, and a b for which that is little
+makes a boundary layer of width :math:`b^{-1/2}` around the contact that rules do not see. What is
+left of r is projected onto the bound in the end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -28,9 +33,27 @@ from pdenet.conditions import Condition, Dirichlet
 from pdenet.energy import slopes
 from pdenet.problem import Problem
 from pdenet.residuals import Batch, Residuals
+from pdenet.solvers.hard import plan_hard_conditions
+from pdenet.solvers.hard.plan import HardPlan
 
 Method = Literal["augmented-lagrangian", "nitsche", "penalty"]
 METHODS = ("augmented-lagrangian", "nitsche", "penalty")
+
+
+def plan_essential(problem: Problem, embedding: bool = True) -> HardPlan | None:
+    """How a network's form satisfies the essential conditions of a problem's energy.
+
+    Args:
+        problem: A problem with an energy.
+        embedding: Whether periodicity may be imposed by an embedding of the coordinates.
+
+    Returns:
+        The plan; None where there are no such conditions.
+    """
+    if not problem.essential:
+        return None
+    essential = replace(problem, conditions=problem.essential, energy=None)
+    return plan_hard_conditions(essential, embedding=embedding)
 
 
 def check_method(method: str, conditions: Mapping[str, Condition], problem: Problem) -> None:

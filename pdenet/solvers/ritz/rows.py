@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pdenet.conditions import Condition
-from pdenet.energy import Energy, Rayleigh, columns, curvature, factor
+from pdenet.energy import Rayleigh, columns, curvature, factor
 from pdenet.geometry import Points
 from pdenet.jets import Jet
 from pdenet.residuals import Batch, Residuals
@@ -33,7 +33,6 @@ class EnergyRows(nn.Module):
         energy = residuals.problem.energy
         assert energy is not None
         self.own_rows = energy.own_rows
-        self.bounds = set(energy.bounds) if isinstance(energy, Energy) else set()
         self.curved = {n: self._curved(n) for n in energy.terms if n in residuals.conditions}
         if isinstance(energy, Rayleigh):
             self.curved["denominator"] = []
@@ -66,8 +65,7 @@ class EnergyRows(nn.Module):
             Shape (n, k), or (1,) for a condition that is one sum.
         """
         if name not in self.curved:
-            rows = self.residuals.rows(name, batch)
-            return torch.relu(rows) if name in self.bounds else rows
+            return self.residuals.rows(name, batch)
         kept, x = self.curved[name], batch["x"]
         demand = self.residuals.problem.demands[name]
         jets = self.residuals.fields(x, demand.layout)
