@@ -4,13 +4,20 @@ from pdenet.optim.broyden import FactoredInverse
 from pdenet.optim.damped_gauss_newton import DampedGaussNewton
 from pdenet.optim.errors import NonFiniteError
 from pdenet.optim.first_order import Adam, AdamW
-from pdenet.optim.gauss_newton import ENGD, ENGDW, SPRING, LevenbergMarquardt
+from pdenet.optim.gauss_newton import (
+    ENGD,
+    ENGDW,
+    SPRING,
+    LevenbergMarquardt,
+    VariableProjection,
+)
 from pdenet.optim.limited_memory import LimitedMemoryInverse
 from pdenet.optim.line_search import Wolfe
 from pdenet.optim.linearization import Linearization, Linearize, ResidualFunction
 from pdenet.optim.muon import Muon
 from pdenet.optim.natural_gradient import NaturalGradient
 from pdenet.optim.phases import Phase, notes, objective_changed, stop_reason
+from pdenet.optim.projected import ProjectedGaussNewton
 from pdenet.optim.quasi_newton import QuasiNewton
 from pdenet.optim.second_order import LBFGS, Broyden
 from pdenet.optim.sequences import OPTIMIZERS
@@ -37,9 +44,11 @@ __all__ = [
     "NaturalGradient",
     "NonFiniteError",
     "Phase",
+    "ProjectedGaussNewton",
     "QuasiNewton",
     "ResidualFunction",
     "Stopping",
+    "VariableProjection",
     "Wolfe",
     "notes",
     "objective_changed",

@@ -44,6 +44,19 @@ class Damped(Protocol):
         ...
 
 
+def lowered(damping: float, gain: float) -> float:
+    """The damping after a step that lowered the objective, by Nielsen's rule.
+
+    Args:
+        damping: Before.
+        gain: What the objective fell by, over what was predicted; positive.
+
+    Returns:
+        A third where the model held, more than before where it promised twice as much.
+    """
+    return damping * max(1 / 3, 1 - (2 * min(gain, 1.0) - 1) ** 3)
+
+
 def _step(d: Tensor, gradient: Tensor, damping: float) -> Step | None:
     """Exact solves satisfy d . A d = -d . g - damping d . d, which gives the model's decrease."""
     predicted = 0.5 * float(damping * (d @ d) - gradient @ d)

@@ -9,7 +9,15 @@ from typing import Any
 from torch import Tensor, nn
 
 from pdenet.optim.conjugate import MatrixFree, Nystrom
-from pdenet.optim.damped import Algebra, Damped, Kernel, NormalEquations, Orthogonal, choose
+from pdenet.optim.damped import (
+    Algebra,
+    Damped,
+    Kernel,
+    NormalEquations,
+    Orthogonal,
+    choose,
+    lowered,
+)
 from pdenet.optim.jacobian import JacobianOptimizer, copied
 from pdenet.optim.line_search import NOISE
 from pdenet.optim.linearization import Linearization
@@ -112,7 +120,7 @@ class DampedGaussNewton(JacobianOptimizer):
     # -- damping -------------------------------------------------------------------------------
 
     def _lower(self, gain: float) -> None:
-        self.damping *= max(1 / 3, 1 - (2 * min(gain, 1.0) - 1) ** 3)
+        self.damping = lowered(self.damping, gain)
         self._growth = 2.0
 
     def _raise(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -15,6 +15,7 @@ from pdenet.optim.damped_gauss_newton import FIRST, DampedGaussNewton
 from pdenet.optim.directions import PseudoInverse, Ridge, Spring
 from pdenet.optim.natural_gradient import NaturalGradient
 from pdenet.optim.phases import Phase
+from pdenet.optim.projected import ProjectedGaussNewton
 from pdenet.optim.steps import Armijo, Clipped, Grid, StepSize
 from pdenet.optim.stopping import PER_STEP, Stopping
 
@@ -104,6 +105,58 @@ class LevenbergMarquardt(GaussNewtonPhase):
             tolerance=self.tolerance,
             max_bytes=self.max_bytes,
             stopping=self.stopping,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariableProjection(GaussNewtonPhase):
+    """Variable projection: the last layer is solved for at each step, the others move.
+
+    Args:
+        steps: Optimizer steps, or None: until the optimizer stops or the run ends.
+        resample_every: Points change every so many steps; None keeps them for the whole phase.
+        max_bytes: Bound on the memory of matrices; not used.
+        stopping: When to stop.
+        damping: First damping, as a share of the norm of the projected J^T J.
+
+    Raises:
+        ValueError: A number is out of range.
+
+    Reference:
+        Golub and Pereyra, SIAM J. Numer. Anal. 10(2), 1973, 413-432; Kaufman, BIT 15, 1975, 49-57.
+    """
+
+    resample_every: int | None = 20
+    damping: float = FIRST
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive(self, "damping")
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        return "variable-projection"
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> Optimizer:
+        """Refused.
+
+        Args:
+            parameters: What is trained.
+
+        Raises:
+            ValueError: Always.
+        """
+        raise ValueError(
+            "Variable projection must be told which parameters are linear: build_separated(...)."
+        )
+
+    def build_separated(
+        self, parameters: Iterable[nn.Parameter], linear: Callable[[], Sequence[nn.Parameter]]
+    ) -> Optimizer:
+        """The optimizer, for these parameters, of which some are linear."""
+        return ProjectedGaussNewton(
+            parameters, linear(), damping=self.damping, stopping=self.stopping
         )
 
 

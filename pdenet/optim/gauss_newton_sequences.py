@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from pdenet.optim.broyden import Update
 from pdenet.optim.damped import Algebra
-from pdenet.optim.gauss_newton import ENGD, ENGDW, SPRING, LevenbergMarquardt, Search
+from pdenet.optim.gauss_newton import (
+    ENGD,
+    ENGDW,
+    SPRING,
+    LevenbergMarquardt,
+    Search,
+    VariableProjection,
+)
 from pdenet.optim.phases import Phase
 from pdenet.optim.second_order import Broyden
 
@@ -37,6 +44,24 @@ def levenberg_marquardt(
             geodesic=geodesic,
         ),
     )
+
+
+def variable_projection(
+    steps: int | None = None,
+    damping: float = 1e-3,
+    resample_every: int | None = 20,
+) -> tuple[Phase, ...]:
+    """Levenberg-Marquardt in all layers but the last, which is solved for at each step.
+
+    Args:
+        steps: Optimizer steps; none means until it stops or the run ends.
+        damping: First damping, as a share of the norm of the projected J^T J.
+        resample_every: Points change every so many steps; none keeps them.
+
+    Returns:
+        One phase.
+    """
+    return (VariableProjection(steps=steps, damping=damping, resample_every=resample_every),)
 
 
 def gauss_newton_cg(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -56,6 +56,21 @@ class Phase(ABC):
     @abstractmethod
     def build(self, parameters: Iterable[nn.Parameter]) -> Optimizer:
         """The optimizer, for these parameters."""
+
+    def build_separated(
+        self, parameters: Iterable[nn.Parameter], linear: Callable[[], Sequence[nn.Parameter]]
+    ) -> Optimizer:
+        """The optimizer, where it can be told which parameters the rows are linear in.
+
+        Args:
+            parameters: What is trained.
+            linear: Finds those of them that rows are linear in, or nearly so; called if needed.
+
+        Returns:
+            The optimizer.
+        """
+        del linear
+        return self.build(parameters)
 
     def scheduler(self, optimizer: Optimizer) -> LRScheduler | None:
         """The schedule of its learning rate, stepped once a step; None where there is none."""

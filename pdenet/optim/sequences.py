@@ -13,6 +13,7 @@ from pdenet.optim.gauss_newton_sequences import (
     levenberg_marquardt,
     levenberg_marquardt_ssbroyden,
     spring,
+    variable_projection,
 )
 from pdenet.optim.muon import Muon
 from pdenet.optim.phases import Phase
@@ -274,6 +275,7 @@ OPTIMIZERS: dict[str, Callable[..., tuple[Phase, ...]]] = {
     "adam-ssbroyden": adam_ssbroyden,
     "levenberg-marquardt": levenberg_marquardt,
     "levenberg-marquardt-ssbroyden": levenberg_marquardt_ssbroyden,
+    "variable-projection": variable_projection,
     "gauss-newton-cg": gauss_newton_cg,
     "engd": engd,
     "engd-w": engd_w,

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from pdenet.balancing import Balance, Static
 from pdenet.geometry import Points
+from pdenet.linear_fit.last_layer import coefficients
 from pdenet.networks.initializers import Glorot, Initializer, rebuilt
 from pdenet.optim import (
     OPTIMIZERS,
@@ -253,7 +254,7 @@ class Solver(pl.LightningModule, ABC):
 
     def configure_optimizers(self) -> Any:
         """Every phase's optimizer, so that a checkpoint holds them all."""
-        optimizers = [phase.build(self._trained()) for phase in self.phases]
+        optimizers = [p.build_separated(self._trained(), self._linear) for p in self.phases]
         schedules = [p.scheduler(o) for p, o in zip(self.phases, optimizers, strict=True)]
         if not self.automatic_optimization:
             return optimizers, [s for s in schedules if s is not None]
@@ -520,6 +521,10 @@ class Solver(pl.LightningModule, ABC):
 
     def _trained(self) -> list[torch.nn.Parameter]:
         return [p for p in self.residuals.parameters() if p.requires_grad]
+
+    def _linear(self) -> list[torch.nn.Parameter]:
+        """Those in which rows of linear equations are affine: the last layer's, and constants."""
+        return [p for p in coefficients(self.residuals) if p.requires_grad]
 
     def _plain(self) -> bool:
         """Whether the only optimizer is a first-order one that Lightning can step itself."""

@@ -108,6 +108,7 @@ def test_jacobian_is_that_of_the_correction_alone() -> None:
     points = {n: c.on.sample(7, seed=1) for n, c in rows.conditions.items()}
     tangent = Tangent(rows, points)
     trained = [p for p in rows.parameters() if p.requires_grad]
+    assert isinstance(rows.model, Corrected)
     assert not any(p.requires_grad for p in rows.model.before.parameters())
     assert tangent.shape[1] == sum(p.numel() for p in trained)
     assert not any(part.general for part in tangent.parts.values())  # the fast path is taken
@@ -172,7 +173,9 @@ def test_hard_conditions_hold_for_the_sum() -> None:
     torch.testing.assert_close(bottom, torch.full((11,), 2.0), rtol=0, atol=1e-14)
     sides = [correction(torch.stack([torch.full((11,), side), line], -1)) for side in (-1.0, 1.0)]
     torch.testing.assert_close(*sides, rtol=0, atol=1e-13)
-    middle = correction.residuals.model.corrected(torch.zeros(1, 2))
+    model = correction.residuals.model
+    assert isinstance(model, Corrected)
+    middle = model.corrected(torch.zeros(1, 2))
     assert middle.abs() > 0  # otherwise there is nothing to vanish at the sides
 
 

@@ -13,6 +13,7 @@ from pdenet import PINN, Condition, Dirichlet, Initial, Integral, Periodic, Prob
 from pdenet.accuracy import Comparison
 from pdenet.balancing import BALANCES, Static
 from pdenet.geometry import Box
+from pdenet.linear_fit import fit_last_layer
 from pdenet.networks import MLP
 from pdenet.optim import OPTIMIZERS, Broyden, LevenbergMarquardt, NonFiniteError
 from pdenet.problems.poisson_1d import poisson_1d
@@ -135,6 +136,7 @@ def test_levenberg_marquardt_solves_poisson_to_eight_digits() -> None:
         ("engd-w", {"damping": 1e-6}, 20, 1e-3),
         ("spring", {"damping": 1e-6, "rate": 0.5}, 60, 1e-2),
         ("gauss-newton-cg", {}, 30, 1e-3),
+        ("variable-projection", {}, 15, 1e-5),
         ("levenberg-marquardt-ssbroyden", {"lm_steps": 20}, 60, 1e-5),
     ],
 )
@@ -150,6 +152,15 @@ def test_every_sequence_trains(
     )
     fit(module, steps)
     assert error(module) < reached
+
+
+def test_projection_leaves_what_least_squares_of_the_last_layer_would() -> None:
+    module = pinn(poisson_1d(), OPTIMIZERS["variable-projection"](), sampler=few_points(60))
+    fit(module, 1)
+    (report,) = fit_last_layer(module.residuals, module.points, most=1, linear=True, scaled=False)
+    assert 0 < report.before < 100
+    # The residual is flat there: round-off of the coefficients enters squared.
+    assert report.after == pytest.approx(report.before, rel=1e-9)
 
 
 def test_the_hand_over_starts_from_curvature() -> None:
