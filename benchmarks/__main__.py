@@ -65,6 +65,8 @@ def main() -> None:
     if arguments.out is None:
         page.parent.mkdir(exist_ok=True)
         page.write_text(text, encoding="utf-8")
+        if suite is catalogue:
+            catalogue.publish(data)
     print(text)
 
 

@@ -1,4 +1,7 @@
-"""Solves every problem of the catalogue as ``solve-problem NAME`` does, and keeps the records."""
+"""Solves every problem of the catalogue as ``solve-problem NAME`` does, and keeps the records.
+
+The table in short form stands in the README, between two marks.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,17 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pdenet.catalogue import entries
 from pdenet.run import solve
+
+README = Path(__file__).parents[2] / "README.md"
+MARKS = "<!-- catalogue, by benchmarks -->\n", "\n<!-- end -->"
+LEVELS = {1e-10: "below 1e-10", 1e-6: "1e-10 to 1e-6", 1e-4: "1e-6 to 1e-4", 1e-3: "1e-4 to 1e-3"}
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -49,9 +57,7 @@ def table(record: dict[str, Any]) -> str:
     Returns:
         A Markdown table: the median over seeds, with the range where there are several.
     """
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for row in record["rows"]:
-        groups.setdefault(row["problem"]["name"], []).append(row)
+    groups = _by_problem(record)
     lines = [
         "| problem | relative L2 error, worst field | seconds | parameters | reference | verdict |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -65,12 +71,59 @@ def table(record: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _errors(rows: list[dict[str, Any]]) -> str:
-    worst = [
+def short(record: dict[str, Any]) -> str:
+    """Problems by the error that they end with, and those that are not solved.
+
+    Args:
+        record: The records of all runs.
+
+    Returns:
+        A Markdown table.
+    """
+    lines = ["| relative L2 error, worst field | problems |", "| --- | --- |"]
+    found: dict[str, list[str]] = {name: [] for name in [*LEVELS.values(), "above", "failed"]}
+    for name, rows in _by_problem(record).items():
+        error = float(np.median(_worst(rows) or [np.inf]))
+        solved = sum(row["verdict"] == "solved" for row in rows) > len(rows) / 2
+        level = next((words for bound, words in LEVELS.items() if error <= bound), "above")
+        said = name if level in LEVELS.values() and solved else f"{name} {error:.0e}"
+        found[level if solved else "failed"].append(said)
+    found["above, solved to a target of its own"] = found.pop("above")
+    found["target missed"] = found.pop("failed")
+    lines += [f"| {words} | {', '.join(names)} |" for words, names in found.items() if names]
+    return "\n".join(lines)
+
+
+def publish(record: dict[str, Any]) -> None:
+    """Puts the short table into the README.
+
+    Args:
+        record: The records of all runs.
+    """
+    text = README.read_text(encoding="utf-8")
+    begin, end = (text.index(mark) for mark in MARKS)
+    text = text[: begin + len(MARKS[0])] + short(record) + text[end:]
+    README.write_text(text, encoding="utf-8")
+
+
+def _by_problem(record: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in record["rows"]:
+        groups.setdefault(row["problem"]["name"], []).append(row)
+    return groups
+
+
+def _worst(rows: list[dict[str, Any]]) -> list[float]:
+    """The worst field's error of each run that has a reference."""
+    return [
         max(field["relative_l2"] for field in row["errors"].values())
         for row in rows
         if row["errors"]
     ]
+
+
+def _errors(rows: list[dict[str, Any]]) -> str:
+    worst = _worst(rows)
     if not worst:
         return "not measured"
     spread = f" ({min(worst):.1e} to {max(worst):.1e})" if len(worst) > 1 else ""
