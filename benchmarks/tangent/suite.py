@@ -21,6 +21,7 @@ from torch import Tensor
 from pdenet import Problem
 from pdenet.catalogue import find
 from pdenet.networks import MLP
+from pdenet.optim.damped import Orthogonal
 from pdenet.residuals import Residuals
 from pdenet.tangent import Tangent
 from pdenet.tangent.general import RowsOf, jacobian
@@ -130,6 +131,7 @@ def contenders(problem: Problem, width: int, n: int) -> tuple[dict[str, Work], i
     if tangent.shape[1] <= n:
         work["J^T J and J^T z"] = lambda: tangent.linearize().normal()
         work["Gauss-Newton step"] = lambda: _step(*tangent.linearize().normal())
+        work["the same by QR"] = lambda: _orthogonal_step(tangent)
     return work, tangent.shape[1]
 
 
@@ -139,6 +141,13 @@ def _step(matrix: Tensor, gradient: Tensor) -> Tensor:
     return torch.cholesky_solve(gradient[:, None], torch.linalg.cholesky(matrix))
 
 
+def _orthogonal_step(tangent: Tangent) -> object:
+    """The damped step by QR of J, with the rows beside it."""
+    kept = tangent.linearize()
+    z, dense = kept.values(), kept.dense()
+    return Orthogonal(dense, z, dense.T @ z).solve(1e-8)
+
+
 COLUMNS = (
     "loss and gradient",
     "writing",
@@ -146,6 +155,7 @@ COLUMNS = (
     "J by vmap",
     "J^T J and J^T z",
     "Gauss-Newton step",
+    "the same by QR",
     "K",
     "J J^T",
     "kept J v and J^T w",
