@@ -524,6 +524,11 @@ class Solver(pl.LightningModule, ABC):
 
     def _linear(self) -> list[torch.nn.Parameter]:
         """Those in which rows of linear equations are affine: the last layer's, and constants."""
+        if isinstance(self.row_source, EnergyRows):
+            raise ValueError(
+                "Variable projection solves residual rows for the last layer, and an energy has "
+                "none; take --optimizer levenberg-marquardt, or --solver pinn."
+            )
         return [p for p in coefficients(self.residuals) if p.requires_grad]
 
     def _plain(self) -> bool:
