@@ -65,6 +65,8 @@ def main() -> None:
     if arguments.out is None:
         page.parent.mkdir(exist_ok=True)
         page.write_text(text, encoding="utf-8")
+        if hasattr(suite, "draw"):
+            suite.draw(data["rows"], page.with_suffix(".png"))
         if suite is catalogue:
             catalogue.publish(data)
     print(text)

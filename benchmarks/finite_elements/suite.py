@@ -18,7 +18,6 @@ DEGREES = (1, 2, 3, 4)
 LEVELS = (1e-2, 1e-4, 1e-6, 1e-8, 1e-10)
 NETWORKS = ("pdenet, auto", "pdenet, trained")
 TARGET = 1e-15  # no network ends before its seconds are over, or before it is done by itself
-FIGURE = Path(__file__).parents[1] / "tables" / "finite-elements.png"
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -89,7 +88,6 @@ def table(record: dict[str, Any]) -> str:
     for problem in dict.fromkeys(row["problem"] for row in rows):
         mine = [row for row in rows if row["problem"] == problem]
         parts.append(_block(problem, mine))
-    draw(rows, FIGURE)
     return "\n\n".join(parts)
 
 

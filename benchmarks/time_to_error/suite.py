@@ -20,8 +20,6 @@ LEVELS = (1e-2, 1e-3, 1e-4, 1e-6)
 SLOW, PATIENCE = 3.0, 300.0
 """Seconds by the clock a CPU second may take, and those for loading packages."""
 
-FIGURE = Path(__file__).parents[1] / "tables" / "time-to-error.png"
-
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Adds the suite's options."""
@@ -143,7 +141,7 @@ def seconds_to(row: dict[str, Any], level: float, clock: str = "cpu") -> float |
 
 
 def table(record: dict[str, Any]) -> str:
-    """Seconds to every level, one block a problem, and the figure.
+    """Seconds to every level, one block a problem.
 
     Args:
         record: The records of all runs.
@@ -164,7 +162,6 @@ def table(record: dict[str, Any]) -> str:
     for problem in dict.fromkeys(row["problem"] for row in rows):
         mine = [row for row in rows if row["problem"] == problem]
         parts.append(_block(problem, mine))
-    draw(rows, FIGURE)
     return "\n\n".join(parts)
 
 
