@@ -105,32 +105,35 @@ class ProjectedGaussNewton(JacobianOptimizer):
         solves: Damped = NormalEquations(matrix, gradient)
         if self.damping < SQUARED * size:  # it would be lost in the matrix's round-off
             solves = Orthogonal(reduced, rest, gradient)
+        before = self.damping, self._growth
         for attempt in range(ATTEMPTS):
             step = solves.solve(self.damping)
             if step is None:
                 self._raise()
                 continue
-            if step.predicted <= NOISE * here:
-                if attempt == 0 and linear.loss - here <= NOISE * linear.loss:
+            # Both solves count: where rows are not affine in c, neither keeps its promise alone.
+            predicted = linear.loss - here + step.predicted
+            if predicted <= NOISE * linear.loss:
+                if attempt == 0:
                     self.stop_reason = "converged: no step promises more than round-off"
                 break
             loss = self._projected(x, step.d)
-            gain = (here - loss) / step.predicted
-            if gain > GAIN and loss < linear.loss:
+            gain = (linear.loss - loss) / predicted
+            if gain > GAIN:
                 self._lower(gain)
                 return loss
             self._raise()
+        self.damping, self._growth = before
         return self._linear_alone(linear, x)
 
     def _linear_alone(self, linear: Linearization, x: Tensor) -> float:
         """The last resort: a solve at the nonlinear parameters as they are."""
-        loss = self._projected(x, x.new_zeros(int((~self.linear).sum())))
-        if loss < linear.loss:
-            return loss
+        if self.stop_reason is None:
+            loss = self._projected(x, x.new_zeros(int((~self.linear).sum())))
+            if loss < (1 - GAIN) * linear.loss:
+                return loss
+            self.stop_reason = "no progress: no damping gave a step that lowers the loss"
         self.objective.place(x)
-        self.stop_reason = self.stop_reason or (
-            f"no progress: no damping up to {self.damping:.0e} gave a step that lowers the loss"
-        )
         return linear.loss
 
     def _projected(self, x: Tensor, d: Tensor) -> float:
