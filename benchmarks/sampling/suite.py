@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 
-from benchmarks.sampling.cases import CASES, FRESH, SAMPLERS, Case
+from benchmarks.sampling.cases import CASES, DEFAULT, FRESH, SAMPLERS, STAGE, Case
 from pdenet import PINN
 from pdenet.accuracy import Comparison
 from pdenet.catalogue import find
@@ -35,8 +36,8 @@ RANK_POINTS = 128
 def options(parser: argparse.ArgumentParser) -> None:
     """Adds the suite's options."""
     parser.add_argument("--problems", nargs="+", default=list(CASES), choices=list(CASES))
-    parser.add_argument("--samplers", nargs="+", default=list(SAMPLERS), choices=list(SAMPLERS))
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
+    parser.add_argument("--samplers", nargs="+", default=list(DEFAULT), choices=list(SAMPLERS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--steps", type=float, default=1.0, help="factor of all numbers of steps")
 
 
@@ -100,10 +101,11 @@ def train(case: Case, name: str, seed: int, factor: float = 1.0) -> dict[str, An
         trainer.fit(module)
     return {
         "problem": case.problem,
-        "kind": case.kind,
+        "case": asdict(case),
         "sampler": name,
         "seed": seed,
         "error": clock.errors[-1],
+        "error_even": clock.even,
         "curve": {"seconds": clock.seconds, "error": clock.errors},
         "cpu_seconds": clock.seconds[-1],
         "adapting": clock.adapting / clock.seconds[-1],
@@ -119,8 +121,10 @@ def build(case: Case, name: str) -> Sampler:
     given = {"points": case.points, "boundary_points": case.points // 4, "every": case.every}
     options = {**given, **SAMPLERS[name]}
     made = options.pop("name")
-    if made in ("adversarial", "das"):
+    if made == "adversarial":
         options |= case.flow
+    if made == "das":
+        options["every"] *= STAGE
     return REGISTRY[made](**options)
 
 
@@ -131,6 +135,7 @@ class Clock(pl.Callback):
         self.comparison, self.every = comparison, every
         self.seconds: list[float] = []
         self.errors: list[float] = []
+        self.even: float | None = None
         self.adapting = 0.0
         adapt = sampler.adapt
 
@@ -167,9 +172,11 @@ class Clock(pl.Callback):
         """Appends the worst error: in the core, where the problem has one."""
         now = time.process_time()
         found = self.comparison.errors(solver.residuals)
-        core = {n: e for n, e in found.items() if n.endswith("in the core")} or found
+        core = {n: e for n, e in found.items() if n.endswith("in the core")}
+        everywhere = max(e.relative_l2 for n, e in found.items() if n not in core)
+        self.even = everywhere if core else None
         self.seconds.append(now - self.start)
-        self.errors.append(max(e.relative_l2 for e in core.values()))
+        self.errors.append(max((e.relative_l2 for e in core.values()), default=everywhere))
         self.last = solver.progress.step
         self.start += time.process_time() - now
 
@@ -220,28 +227,40 @@ def table(record: dict[str, Any]) -> str:
 
 
 def _problem(name: str, rows: list[dict[str, Any]]) -> str:
-    case = CASES[name]
+    case = Case(**rows[0]["case"])  # as it was when it ran
+    concentrated = all(r["error_even"] is not None for r in rows)
     lines = [
         f"## {name} ({case.kind})",
         "",
         f"{case.points} points, {case.network['name']} {case.network['width']} wide and "
-        f"{case.network['depth']} deep, {case.optimizer['name']}, parameters {case.parameters}.",
+        f"{case.network['depth']} deep, {case.steps} steps of {case.optimizer['name']}, adaptation "
+        f"every {case.every}, parameters {case.parameters}."
+        + " Errors in the core, where the solution lives."
+        * concentrated,
         "",
-        "| sampler | error, equal steps | error, equal CPU time | mean squared residual | its "
-        "spread | CPU seconds | of these adapting | effective rank, even / own points |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| sampler | error, equal steps | error, equal CPU time | times below uniform, fresh | "
+        + "error over the whole region | " * concentrated
+        + "mean squared residual | its spread | CPU seconds | of these adapting | effective rank, "
+        "even / own points |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |" + " --- |" * concentrated,
     ]
-    budget = {
-        seed: [r["cpu_seconds"] for r in rows if r["seed"] == seed and r["sampler"] == FRESH]
-        for seed in {r["seed"] for r in rows}
+    budget = {r["seed"]: r["cpu_seconds"] for r in rows if r["sampler"] == FRESH}
+    timely = {
+        sampler: [
+            error_at(r["curve"], budget.get(r["seed"], np.inf))
+            for r in rows
+            if r["sampler"] == sampler
+        ]
+        for sampler in dict.fromkeys(r["sampler"] for r in rows)
     }
-    for sampler in dict.fromkeys(r["sampler"] for r in rows):
+    for sampler, errors in timely.items():
         mine = [r for r in rows if r["sampler"] == sampler]
-        timely = [error_at(r["curve"], max(budget[r["seed"]], default=np.inf)) for r in mine]
         cells = [
             sampler,
             _range([r["error"] for r in mine]),
-            _range(timely),
+            _range(errors),
+            f"{np.median(timely[FRESH]) / np.median(errors):.2g}" if FRESH in timely else "-",
+            *([_range([r["error_even"] for r in mine])] if concentrated else []),
             _range([r["mean_square"] for r in mine]),
             f"{np.median([r['spread'] for r in mine]):.1f}",
             f"{np.median([r['cpu_seconds'] for r in mine]):.1f}",
