@@ -209,6 +209,8 @@ def save(figure: Figure, path: Path) -> Path:
     with warnings.catch_warnings():
         # Names may use any alphabet; a box in the place of a letter is no reason to stop.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+        # On a machine that is busy, the search for a legend's place takes a second.
+        warnings.filterwarnings("ignore", message="Creating legend with loc", category=UserWarning)
         figure.savefig(path, dpi=DPI, facecolor="white")
     return path
 
