@@ -118,7 +118,9 @@ def _points(frame: Frame, scale: Scale, where: str, value: str, words: str) -> D
             return
         order = np.argsort(v)  # the largest lie on top
         colours = {"norm": scale.norm, "cmap": "viridis" if value == "density" else scale.cmap}
-        ax.scatter(x[order, 0], x[order, 1], c=v[order], s=5, linewidths=0, **colours)
+        # A peak holds few even points, which nobody would find among hundreds of their size.
+        size = 5 if value == "density" else 4 + 30 * np.clip(scale.norm(v[order]), 0, 1) ** 2
+        ax.scatter(x[order, 0], x[order, 1], c=v[order], s=size, linewidths=0, **colours)
         ax.set_ylabel(names[1] if x.shape[1] == 2 else f"{names[1]}, of {x.shape[1]} coordinates")
         box = ax.get_position()
         bar = ax.figure.add_axes((box.x1 + 0.012, box.y0, 0.012, box.height))  # type: ignore[attr-defined]
