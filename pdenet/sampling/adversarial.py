@@ -83,7 +83,7 @@ class AdversarialSampler(AdaptiveSampler):
         pool: int = 500,
         reuse: int = 5,
         candidates: int = 10_000,
-        retain: float = 0.5,
+        retain: float = 0.75,
         floor: float = 0.3,
         regularization: Literal["sobolev", "entropy"] = "sobolev",
         beta: float | None = None,

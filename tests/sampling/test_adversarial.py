@@ -11,7 +11,7 @@ from pdenet.sampling import AdversarialSampler
 from pdenet.sampling.player import Candidates
 
 SQUARE = Box(x=(0, 1), y=(0, 1))
-OPTIONS = {"points": 600, "pool": 300, "every": 10, "candidates": 1500}
+OPTIONS = {"points": 600, "pool": 300, "every": 10, "candidates": 1500, "retain": 0.5}
 
 
 def bound(region=SQUARE, **options) -> AdversarialSampler:
