@@ -21,7 +21,7 @@ from pdenet.solvers.distributed import mean_over_ranks, rank_and_world, reduce
 from pdenet.solvers.hard.parts import components
 from pdenet.solvers.hard.plan import HardPlan
 from pdenet.solvers.linearized import TangentRows
-from pdenet.solvers.ritz.checks import Fall, check_weights
+from pdenet.solvers.ritz.checks import Fall, check_phases, check_weights
 from pdenet.solvers.ritz.essential import Method, plan_essential
 from pdenet.solvers.ritz.integration import energy_indicators, remarks
 from pdenet.solvers.ritz.misfits import Misfits
@@ -49,7 +49,8 @@ class DeepRitz(Solver):
         separate: Whether each field has a network of its own.
         hard: Whether conditions may be imposed exactly; False trains them all.
         essential: How conditions that are not imposed enter: augmented-lagrangian, nitsche, or
-            penalty; see :mod:`pdenet.solvers.ritz.essential`.
+            penalty; see :mod:`pdenet.solvers.ritz.essential`. None takes the first, and Nitsche's
+            method on regions of more than three dimensions, where fixed points are too few.
         penalty: Factor b of half the squared misfit, in units of the energy over those of the field
             squared and of the measure of the condition's region; None takes 500, for lower bounds
             200, and 5000 where these have no multipliers.
@@ -81,7 +82,7 @@ class DeepRitz(Solver):
         initializer: Initializer | None = None,
         separate: bool = False,
         hard: bool = True,
-        essential: Method = "augmented-lagrangian",
+        essential: Method | None = None,
         penalty: float | None = None,
         update_every: int | None = None,
         seed: int = 0,
@@ -238,6 +239,7 @@ class DeepRitz(Solver):
     def _check_start(self) -> None:
         """Points with weights, and densities with values, before anything is trained."""
         self._fall = Fall()
+        check_phases(self.phases, self.row_source.names)
         if not self.sampler.consistent:
             raise ValueError(
                 f"The law of the points of {type(self.sampler).__name__} is not known, so that "

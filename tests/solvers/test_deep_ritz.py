@@ -169,6 +169,25 @@ def test_consistent_methods_meet_given_values(method, penalty):
     assert solver.indicators()["energy"]["gap"] == pytest.approx(0, abs=1e-4)
 
 
+def test_faces_of_many_dimensions_take_fresh_points():
+    """A rule on a face of four dimensions has three nodes along an axis."""
+    for dimension, method in ((4, "augmented-lagrangian"), (5, "nitsche")):
+        cube = Box(**{f"x{i}": (0, 1) for i in range(dimension)})
+        problem = Problem(
+            domain=cube,
+            fields="u",
+            conditions={"rim": Dirichlet(u=0, on=cube.boundary, hard=False)},
+            energy=Energy(lambda u: 0.5 * dot(grad(u), grad(u)) - u, on=cube.interior),
+        )
+        sampler = UniformSampler(points=20, boundary_points=30, every=1)
+        solver = DeepRitz(problem, SMALL, sampler=sampler)
+        assert solver.misfits.method == method
+        solver.drawing.at(0)
+        before = solver.points["rim"].x
+        solver.drawing.at(1)
+        assert (solver.points["rim"].x is before) == (method == "augmented-lagrangian")
+
+
 def test_multipliers_become_the_flux():
     solver = train(hanging(), 150, hard=False, penalty=10.0, update_every=40)
     (multiplier,) = (b for n, b in solver.misfits.named_buffers() if n.startswith("multiplier_"))
@@ -263,11 +282,11 @@ def test_a_string_rests_on_its_obstacle():
     exact = torch.where(x < edge, 4 * (x - edge) ** 2 - 0.5, -0.5)
     assert (found - exact)[:51].abs().max().item() < 5e-3
     assert solver.conforming
-    # The multiplier is the contact force: 8 where the string rests, none where it hangs free.
+    # The multiplier is the contact force: 8 on the length where the string rests, 0 elsewhere.
     force = solver.misfits.get_buffer("multiplier_0")[:, 0]
-    where = solver.drawing.points["u at least"]["x"]
-    assert (force[(where - 0.5).abs() < 0.05] - 8).abs().max().item() < 1
-    assert force[(where - 0.5).abs() > 0.25].max().item() == 0.0
+    points = solver.drawing.points["u at least"]
+    assert (points.weight @ force).item() == pytest.approx(8 * (1 - 2 * edge), rel=0.03)
+    assert force[(points["x"] - 0.5).abs() > 0.3].max().item() < 0.1
 
 
 def test_where_nothing_is_touched_nothing_is_felt():
@@ -317,17 +336,21 @@ def endless(density: Any) -> Problem:
     ],
     ids=["linear", "saddle", "unsupported"],
 )
-@pytest.mark.parametrize(
-    "phase",
-    [Adam(lr=1e-2), Broyden(), *OPTIMIZERS["levenberg-marquardt"]()],
-    ids=["adam", "broyden", "levenberg-marquardt"],
-)
+@pytest.mark.parametrize("phase", [Adam(lr=1e-2), Broyden()], ids=["adam", "broyden"])
 def test_energies_without_minimum_end_the_run(density, phase):
     solver = DeepRitz(endless(density), SMALL, sampler=GAUSS(), optimizer=(phase,), block=10)
     fit(solver, 5000)
     assert solver.progress.stopped_by == "unbounded"
     assert "no minimum" in solver.progress.stop_reason
     assert solver.progress.step < 5000
+
+
+def test_newton_steps_find_that_there_is_no_minimum():
+    phases = OPTIMIZERS["levenberg-marquardt"]()
+    saddle = endless(lambda u: 0.5 * u.x**2 - u**2)
+    solver = DeepRitz(saddle, SMALL, sampler=GAUSS(), optimizer=phases, block=10)
+    fit(solver, 1000)
+    assert solver.progress.stopped_by == "unbounded"
 
 
 class Weightless(QuadratureSampler):
@@ -368,6 +391,12 @@ def plate() -> Problem:
 
 
 REFUSED = {
+    "wants residuals": lambda: DeepRitz(
+        hanging(), SMALL, optimizer=OPTIMIZERS["variable-projection"]()
+    ),
+    "linear in its fields": lambda: DeepRitz(
+        endless(lambda u: u), sampler=GAUSS(), optimizer=OPTIMIZERS["levenberg-marquardt"]()
+    ),
     "has no energy": lambda: DeepRitz(
         Problem(domain=ROD, fields="u", conditions={"e": Condition(lambda u: u.xx, ROD.interior)})
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import torch
 from pdenet.energy import Integrand, Rayleigh
 from pdenet.geometry import Points
 from pdenet.jets import Jet
+from pdenet.optim import Phase, VariableProjection
 
 if TYPE_CHECKING:
     from pdenet.solvers.deep_ritz import DeepRitz
@@ -43,6 +45,29 @@ def check_weights(name: str, term: Integrand, points: Points, sampler: str) -> N
             f"{measure:.4g}; an energy needs quadrature weights. Use QuadratureSampler, "
             "SobolSampler, StratifiedSampler or UniformSampler, or set Points.weight."
         )
+
+
+def check_phases(phases: Sequence[Phase], rows: Sequence[str]) -> None:
+    """Refuses optimizers that want more than an energy has.
+
+    Args:
+        phases: Phases of the training.
+        rows: Integrals and conditions that have rows of a Gauss-Newton matrix.
+
+    Raises:
+        ValueError: A phase wants residuals; or a Jacobian, where no density is curved.
+    """
+    for phase in phases:
+        if isinstance(phase, VariableProjection):
+            raise ValueError(
+                f"The optimizer {phase.name} wants residuals, which an energy has not. Take "
+                "levenberg-marquardt, engd or adam-ssbroyden."
+            )
+        if phase.consumes == "jacobian" and not rows:
+            raise ValueError(
+                f"The energy is linear in its fields, so that {phase.name} finds no curvature, and "
+                "it has no minimum. Check its density."
+            )
 
 
 @dataclass

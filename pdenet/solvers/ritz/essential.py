@@ -37,6 +37,7 @@ from pdenet.solvers.hard import plan_hard_conditions
 from pdenet.solvers.hard.plan import HardPlan
 
 Method = Literal["augmented-lagrangian", "nitsche", "penalty"]
+MOST_AXES = 3  # of a region with multipliers: beyond, a rule has too few nodes along each
 METHODS = ("augmented-lagrangian", "nitsche", "penalty")
 
 
@@ -54,6 +55,29 @@ def plan_essential(problem: Problem, embedding: bool = True) -> HardPlan | None:
         return None
     essential = replace(problem, conditions=problem.essential, energy=None)
     return plan_hard_conditions(essential, embedding=embedding)
+
+
+def choose_method(conditions: Mapping[str, Condition], problem: Problem) -> Method:
+    """The method that suits conditions.
+
+    Multipliers belong to the nodes of a rule. On a face of nine dimensions that is its centre, and
+    the field goes its own way elsewhere: there fresh points are better, by Nitsche's method, or by
+    a penalty where that cannot be used.
+
+    Args:
+        conditions: Essential conditions that are not imposed by the network's form.
+        problem: The problem.
+
+    Returns:
+        One of ``METHODS``.
+    """
+    if all(c.integral or c.on.dimension <= MOST_AXES for c in conditions.values()):
+        return "augmented-lagrangian"
+    try:
+        check_method("nitsche", conditions, problem)
+    except ValueError:
+        return "penalty"
+    return "nitsche"
 
 
 def check_method(method: str, conditions: Mapping[str, Condition], problem: Problem) -> None:

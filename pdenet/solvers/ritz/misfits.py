@@ -12,7 +12,7 @@ from pdenet.energy import Energy
 from pdenet.geometry import Points
 from pdenet.residuals import Batch, Residuals
 from pdenet.solvers.distributed import rank_and_world, reduce
-from pdenet.solvers.ritz.essential import Method, check_method, conormal_flux
+from pdenet.solvers.ritz.essential import Method, check_method, choose_method, conormal_flux
 
 PENALTY = 500.0
 TOUCHING, STIFF = 200.0, 5000.0  # of lower bounds, with multipliers and without
@@ -30,7 +30,7 @@ class Misfits(nn.Module):
         residuals: Network with its problem.
         conditions: The conditions, by name.
         method: One of :data:`pdenet.solvers.ritz.essential.METHODS`; Nitsche's is for given values,
-            bounds get a penalty beside it.
+            bounds get a penalty beside it. None chooses.
         penalty: b; None takes 500, and for lower bounds 200 with multipliers and 5000 without.
 
     Raises:
@@ -43,7 +43,7 @@ class Misfits(nn.Module):
         self,
         residuals: Residuals,
         conditions: Mapping[str, Condition],
-        method: Method,
+        method: Method | None,
         penalty: float | None,
     ) -> None:
         super().__init__()
@@ -52,6 +52,7 @@ class Misfits(nn.Module):
         energy = residuals.problem.energy
         self.bounds = set(energy.bounds) if isinstance(energy, Energy) else set()
         values = {n: c for n, c in conditions.items() if n not in self.bounds}
+        method = method or choose_method(conditions, residuals.problem)
         check_method(method, values, residuals.problem)
         self.conditions, self.method = dict(conditions), method
         bound = TOUCHING if method == "augmented-lagrangian" else STIFF
