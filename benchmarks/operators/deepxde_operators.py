@@ -30,7 +30,7 @@ def deepxde(case: Case) -> Contender:
     net = dde.nn.DeepONetCartesianProd(
         [sensors, WIDTH, WIDTH, BASIS], [d, WIDTH, WIDTH, BASIS], "tanh", "Glorot normal"
     )
-    net.apply_output_transform(_hard_in_time if d == 2 else _hard_at_zero)
+    net.apply_output_transform(_HARD[case.problem.coordinates])
     data = _data(case) if case.mode == "data" else _physics(case)
     model = dde.Model(data, net)
     model.compile("adam", lr=LEARNING_RATE, verbose=0)
@@ -99,6 +99,14 @@ def _hard_at_zero(inputs, outputs):
 def _hard_in_time(inputs, outputs):
     x, t = inputs[1][:, 0], inputs[1][:, 1]
     return 4 * x * (1 - x) * t * outputs
+
+
+def _hard_on_square(inputs, outputs):
+    x, y = inputs[1][:, 0], inputs[1][:, 1]
+    return 16 * x * (1 - x) * y * (1 - y) * outputs
+
+
+_HARD = {("x",): _hard_at_zero, ("x", "t"): _hard_in_time, ("x", "y"): _hard_on_square}
 
 
 def _antiderivative(x, u, v):

@@ -1,13 +1,13 @@
 """DeepONets of the same sizes on the same data and steps: ours against DeepXDE's.
 
 Contenders train in turn, a stretch of steps each, so that drift of the machine hits all alike.
-Seconds are CPU seconds of a step; memory is what the largest step held, above what it started from.
+Seconds are CPU seconds of a step; memory is what a step takes above what the process holds between
+steps, in a process of each contender's own.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
 import statistics
 import sys
 import time
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.operators.memory import step_memory
 from pdenet.catalogue import find
 from pdenet.functions import Ensemble
 from pdenet.operator_errors import operator_error
@@ -29,8 +30,11 @@ CASES: dict[str, tuple[Callable[[], Problem], str, int]] = {
     "antiderivative, physics": (find("antiderivative").build, "physics", 100),
     "reaction-diffusion, data": (find("reaction-diffusion-operator").build, "data", 400),
     "reaction-diffusion, physics": (find("reaction-diffusion-operator").build, "physics", 100),
+    "Darcy flow, data": (find("darcy-2d").build, "data", 400),
 }
 """Problem, what is learned from, points of a step."""
+MEMORY_STEPS = 10
+RIVAL = "DeepXDE"
 
 
 @dataclass(frozen=True)
@@ -72,9 +76,10 @@ class Contender:
 def options(parser: argparse.ArgumentParser) -> None:
     """Adds the suite's options."""
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
-    parser.add_argument("--steps", type=int, default=1000, help="of learning from data")
-    parser.add_argument("--physics-steps", type=int, default=100)
+    parser.add_argument("--steps", type=int, default=5000, help="of learning from data")
+    parser.add_argument("--physics-steps", type=int, default=500, help="of learning from equations")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--memory", choices=("yes", "no"), default="yes")
 
 
 def run(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -86,26 +91,45 @@ def run(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     Yields:
         One row a case and contender.
     """
+    for name in arguments.cases:
+        case = make_case(name)
+        total = arguments.steps if case.mode == "data" else arguments.physics_steps
+        contenders = {n: make(case) for n, make in makers().items()}
+        for row in _measure(case, contenders, total, arguments.rounds):
+            wanted = arguments.memory == "yes"
+            memory = step_memory(name, row["contender"], MEMORY_STEPS) if wanted else None
+            found = {**row, "memory_mib": memory}
+            _tell(found)
+            yield found
+
+
+def makers() -> dict[str, Callable[[Case], Contender]]:
+    """What builds each contender, by its name; DeepXDE comes with the extra `peers`."""
     from benchmarks.operators import deepxde_operators, our_operators
 
-    for name in arguments.cases:
-        case = _case(name)
-        total = arguments.steps if case.mode == "data" else arguments.physics_steps
-        contenders = {
-            "pdenet": our_operators.plain(case),
-            "pdenet, principal components": our_operators.encoded(case),
-            "DeepXDE": deepxde_operators.deepxde(case),
-        }
-        yield from _measure(case, contenders, total, arguments.rounds)
+    return {
+        "pdenet": our_operators.plain,
+        "pdenet, principal components": our_operators.encoded,
+        RIVAL: deepxde_operators.deepxde,
+    }
 
 
-def _case(name: str) -> Case:
+def make_case(name: str) -> Case:
+    """What every contender gets, the same in every process.
+
+    Args:
+        name: Of the case.
+
+    Returns:
+        The case.
+    """
     build, mode, n = CASES[name]
     problem = build()
     ensemble = Ensemble.training(problem.inputs, FUNCTIONS, seed=0)
     points = problem.domain.sample(n, seed=0, method="sobol").x
     reference: Any = problem.reference
     v = ensemble.functions["v"]
+    along = len(v.coordinates)  # the functions' coordinates are the problem's first ones
     return Case(
         name,
         problem,
@@ -113,7 +137,7 @@ def _case(name: str) -> Case:
         points.numpy().astype(np.float32),
         ensemble.seen["v"].numpy().astype(np.float32),
         reference.solutions(ensemble.functions, points)["u"].numpy().astype(np.float32),
-        v(points[:, :1]).T.numpy().astype(np.float32),
+        v(points[:, :along]).T.numpy().astype(np.float32),
     )
 
 
@@ -121,15 +145,13 @@ def _measure(
     case: Case, contenders: dict[str, Contender], total: int, rounds: int
 ) -> Iterator[dict[str, Any]]:
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    memory = dict.fromkeys(contenders, 0.0)
     for _ in range(rounds):
         for name, contender in contenders.items():
-            before, start = _peak(), time.process_time()
+            start = time.process_time()
             contender.train(total // rounds)
             seconds[name].append((time.process_time() - start) / (total // rounds))
-            memory[name] += _peak() - before
     for name, contender in contenders.items():
-        row = {
+        yield {
             "case": case.name,
             "contender": name,
             "steps": total,
@@ -137,16 +159,13 @@ def _measure(
             "seconds": statistics.median(seconds[name]),
             "fastest": min(seconds[name]),
             "slowest": max(seconds[name]),
-            "memory_mib": memory[name],
         }
-        print(f"{case.name:30s} {name:30s} {row['error']:.2e} {1e3 * row['seconds']:.1f} ms",
-              file=sys.stderr)  # fmt: skip
-        yield row
 
 
-def _peak() -> float:
-    """Largest memory that the process held so far, MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def _tell(row: dict[str, Any]) -> None:
+    seconds, memory = 1e3 * row["seconds"], _mebibytes(row["memory_mib"])
+    said = f"{row['case']:28s} {row['contender']:29s} {row['error']:.2e}"
+    print(f"{said} {seconds:.1f} ms {memory} MiB", file=sys.stderr)
 
 
 def _error(problem: Problem, contender: Contender) -> float:
@@ -169,14 +188,23 @@ def table(record: dict[str, Any]) -> str:
     Returns:
         One line a case and contender.
     """
-    lines = [
-        "| case | contender | steps | mean relative L2 error | CPU ms a step | against DeepXDE |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    rivals = {r["case"]: r["seconds"] for r in record["rows"] if r["contender"] == "DeepXDE"}
+    head = ("case", "contender", "steps", "mean relative L2 error", "CPU ms a step",
+            "times as fast as DeepXDE", "memory of a step, MiB", "of DeepXDE's")  # fmt: skip
+    rivals = {r["case"]: r for r in record["rows"] if r["contender"] == RIVAL}
+    lines = [head, ("---",) * len(head)]
     for row in record["rows"]:
-        ratio = rivals[row["case"]] / row["seconds"] if row["case"] in rivals else float("nan")
-        cells = [row["case"], row["contender"], str(row["steps"]), f"{row['error']:.1e}",
-                 f"{1e3 * row['seconds']:.1f}", f"{ratio:.1f}"]  # fmt: skip
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        rival = rivals.get(row["case"], {})
+        speed = _ratio(rival.get("seconds"), row["seconds"])
+        memory = _ratio(row["memory_mib"], rival.get("memory_mib"))
+        lines.append((row["case"], row["contender"], str(row["steps"]), f"{row['error']:.1e}",
+                      f"{1e3 * row['seconds']:.1f}", speed, _mebibytes(row["memory_mib"]),
+                      memory))  # fmt: skip
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def _ratio(a: float | None, b: float | None) -> str:
+    return "-" if a is None or not b else f"{a / b:.2f}"
+
+
+def _mebibytes(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
