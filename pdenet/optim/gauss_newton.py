@@ -112,6 +112,13 @@ class LevenbergMarquardt(GaussNewtonPhase):
 class VariableProjection(GaussNewtonPhase):
     """Variable projection: the last layer is solved for at each step, the others move.
 
+    It pays where solutions are smooth and equations linear: on poisson-2d (337 parameters, 1500
+    points, two seeds) 50 steps, 3.4 to 3.8 CPU seconds, reach 8e-8, where 50 steps of
+    Levenberg-Marquardt, 2.4 to 2.5 seconds, reach 2e-6 and 4e-7, and 100 steps, 4.6 seconds, 1e-7.
+    Elsewhere it loses. On helmholtz-2d (two seeds) errors were above 1 after 60 steps, against 3e-2
+    and 6e-4: as long as no feature fits, coefficients that are solved for are small (1e-2 after 25
+    steps, against 4), and then the residual hardly moves the features. On burgers 0.4 against 2e-2.
+
     Args:
         steps: Optimizer steps, or None: until the optimizer stops or the run ends.
         resample_every: Points change every so many steps; None keeps them for the whole phase.

@@ -53,6 +53,8 @@ def variable_projection(
 ) -> tuple[Phase, ...]:
     """Levenberg-Marquardt in all layers but the last, which is solved for at each step.
 
+    For linear equations with smooth solutions; elsewhere levenberg-marquardt is ahead.
+
     Args:
         steps: Optimizer steps; none means until it stops or the run ends.
         damping: First damping, as a share of the norm of the projected J^T J.
