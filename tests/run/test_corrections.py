@@ -109,6 +109,7 @@ def test_resumed_equals_uninterrupted(tmp_path: Path, correction: bool) -> None:
     assert [f["steps"] for f in resumed.record.fits] == [5, 5]
 
 
+@pytest.mark.slow
 def test_each_window_is_corrected_before_the_next() -> None:
     found = pdenet.solve(heat(), windows=2, max_steps=48, **TINY)
     fits = found.record.fits
