@@ -345,16 +345,6 @@ class OperatorResiduals(Residuals):
         # Pairs take the place of points: from here on nothing mixes them.
         return self._split(Jet(layout, jet.channels.flatten(1, 2)))
 
-    def _split(self, jet: Jet) -> dict[str, Jet]:
-        """Outputs (n, outputs) as named fields of their shapes."""
-        fields, start = {}, 0
-        for name, shape in self.problem.shapes.items():
-            size = int(torch.Size(shape).numel())
-            part = jet[..., start : start + size]
-            fields[name] = part.reshape(-1, *shape) if shape else part[..., 0]
-            start += size
-        return fields
-
     def _rows_of_many(self, name: str, fields: Mapping[str, Jet], batch: Batch, m: int) -> Tensor:
         condition, demand = self.problem.known[name], self.problem.demands[name]
         taken = {"x", *demand.names}
