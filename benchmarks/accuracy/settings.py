@@ -99,8 +99,9 @@ GOALS: dict[str, Goal] = {
         Goal("kuramoto-sivashinsky", 1e-4, "6.51e-4 [2]; 3.86e-2 [3]",
              trained(30, 3, 3000, windows=10), {"t_final": 1.0}, stop_at=1e-9),
         Goal("schrodinger", 1e-6, options=trained(40, 2, 5000)),
-        Goal("lid-driven-cavity", 1e-3, options=trained(30, 3, 4000), parameters={"reynolds": 100}),
-        Goal("lid-driven-cavity", 1e-2, options=trained(30, 3, 4000),
+        Goal("lid-driven-cavity", 1e-3, options=trained(30, 3, 4000, first=60),
+             parameters={"reynolds": 100}),
+        Goal("lid-driven-cavity", 1e-2, options=trained(30, 3, 4000, first=60),
              parameters={"reynolds": 1000}, before=({"reynolds": 100}, {"reynolds": 400})),
     )
 }  # fmt: skip
