@@ -6,11 +6,11 @@ the correction satisfies them with zero data; trained ones are residuals of the 
 
 `auto` takes none: the first network reaches targets of 1e-3 in seconds. A correction pays below,
 where training has slowed down. On poisson-2d by Levenberg-Marquardt (networks of 1297 parameters,
-3000 points, one seed) 60 steps reach 2e-7 and 60 of a correction 1e-11, in 35 CPU seconds; 200
-steps of one network 1e-9 in 51. With 337 parameters and 1500 points (two seeds) 60 and 60 steps
-reach 2e-9 and 9e-10 in 5.6 seconds, 180 steps of one network 1e-8 in 8; a second correction of
-that size gained nothing, since what was left varied too fast for it. On a nonlinear Poisson problem
-whose first network had not slowed down, at 5e-5, both ways were alike.
+3000 points, two seeds) 60 steps reach 2e-7 and 1e-7, and 60 of a correction 1e-11, in 35 CPU
+seconds; 200 steps of one network (one seed) 1e-9 in 51. With 337 parameters and 1500 points (two
+seeds) 60 and 60 steps reach 2e-9 and 9e-10 in 5.6 seconds, 180 steps of one network 1e-8 in 8; a
+second correction of that size gained nothing, since what was left varied too fast for it. On a
+nonlinear Poisson problem whose first network had not slowed down, at 5e-5, both ways were alike.
 
 Reference:
     Wang and Lai, Multi-stage neural networks: function approximator of machine precision, arXiv
