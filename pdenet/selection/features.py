@@ -44,13 +44,15 @@ def _tried(problem: Problem) -> str:
     if d > MOST_DIMENSIONS[linear] or (not linear and width > MOST_COLUMNS):
         return ""
     try:
-        ended, best = _trial(problem, TRIAL_SECONDS)
-        if ended == "max-seconds" and UNCLEAR < best.residual <= LOST[linear]:
-            ended, best = _trial(problem, LONGER)
+        ended, results = _trial(problem, TRIAL_SECONDS)
+        if ended == "max-seconds" and UNCLEAR < best_of(results).residual <= LOST[linear]:
+            ended, results = _trial(problem, LONGER)
     except (ValueError, RuntimeError):  # a trial must not end a run
         return ""
+    best = best_of(results)
     stuck = ended == "no-progress" and best.residual > PROMISING
-    trivial = best.rank == 0  # as of an eigenvalue problem, which zero solves
+    # As of an eigenvalue problem, which zero solves.
+    trivial = all(result.rank == 0 for result in results)
     if stuck or trivial or best.residual > LOST[linear]:
         return ""
     kind = "linear" if linear else "not linear but smooth"
@@ -60,10 +62,10 @@ def _tried(problem: Problem) -> str:
     )
 
 
-def _trial(problem: Problem, seconds: float) -> tuple[str, Result]:
+def _trial(problem: Problem, seconds: float) -> tuple[str, list[Result]]:
     search = LeastSquares(problem, seconds=seconds).search
     ended, _ = search.run()
-    return ended, best_of(search.results)
+    return ended, search.results
 
 
 def choose_for_features(kind: str, problem: Problem) -> Choice:
