@@ -6,7 +6,8 @@ import math
 
 from rich.table import Table
 
-from pdenet.selection.starts import RACE_STEPS, Choice
+from pdenet.selection.race import RACE_STEPS
+from pdenet.selection.starts import Choice
 
 
 def initializer_table(choice: Choice) -> Table:
