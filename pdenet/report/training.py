@@ -10,12 +10,14 @@ from itertools import groupby
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from pdenet.record import Curve, Record
 from pdenet.report.probe import Array
 from pdenet.report.style import CYCLE, DASHES, EXACT, Draw, Panel, compose, legend, plain, say
 
 PANEL = Panel(5.7, 3.2)
+STEP = "step"
 SHADES = ("#f2f4f7", "#e3e9f1")
 
 
@@ -34,7 +36,7 @@ def training_figure(
         The figure: one row for the loss, one for the error where it was measured.
     """
     clocks: list[tuple[str, Sequence[float]]] = [
-        ("step", curve.step),
+        (STEP, curve.step),
         ("seconds of training", curve.seconds),
     ]
     losses = _losses if floor is None else partial(_above, floor)
@@ -120,6 +122,8 @@ def _plot(ax: Axes, at: Sequence[float], lines: Sequence[tuple[str, list, float]
 
 def _finish(ax: Axes, curve: Curve, clock: str, at: Sequence[float]) -> None:
     ax.set_xlabel(clock)
+    if clock == STEP:
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(alpha=0.25, lw=0.5)
     low, high = min(at), max(at)
     if high <= low:
@@ -139,7 +143,7 @@ def _finish(ax: Axes, curve: Curve, clock: str, at: Sequence[float]) -> None:
                 va="bottom",
                 fontsize=7.5,
                 color="#556677",
-                bbox={"boxstyle": "square,pad=0.15", "fc": SHADES[i % 2], "ec": "none"},
+                zorder=1,  # behind the curves: it must not hide them
             )
 
 
