@@ -34,6 +34,7 @@ class Samples(FunctionSpace):
             are fewer than two functions.
 
     Example:
+        >>> import torch
         >>> x = np.linspace(0, 1, 5)
         >>> space = Samples({"x": x}, np.stack([x**2, x**3]))
         >>> space.unseen(1)(torch.tensor([[0.5]])).item()

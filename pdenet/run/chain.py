@@ -83,10 +83,8 @@ def restored(run: Run, checkpoint: dict[str, Any]) -> Residuals:
     Raises:
         ValueError: The checkpoint belongs to another problem or network.
     """
-    last = {"state_dict": checkpoint["state_dict"], "stopped_by": "interrupted"}
-    fits = chain(run, [*checkpoint["pdenet"]["finished_fits"], last], None)
-    fits[-1].solver.on_load_checkpoint(checkpoint)
-    return joined(run.problem, fits)
+    last = {**checkpoint, "stopped_by": "interrupted"}
+    return joined(run.problem, chain(run, [*checkpoint["pdenet"]["finished_fits"], last], None))
 
 
 def _window(run: Run, fits: Sequence[Fit], number: int, start: float, end: float) -> Run:
@@ -99,8 +97,10 @@ def _window(run: Run, fits: Sequence[Fit], number: int, start: float, end: float
 
 def _finished(link: Run, saved: dict[str, Any]) -> Fit:
     solver = link.build_solver()
+    if "pdenet" in saved:  # a checkpoint, which may not belong here, or be of another network
+        solver.on_load_checkpoint(saved)
     solver.load_state_dict(saved["state_dict"])
-    solver.progress.step = saved.get("steps", 0)
+    solver.progress.step = saved.get("steps", solver.progress.step)
     curve, stopped_by = Curve(**saved.get("curve", {})), saved["stopped_by"]
     state = {"state_dict": saved["state_dict"]}
     return Fit(solver, link.place, state, curve, stopped_by, "finished before")
