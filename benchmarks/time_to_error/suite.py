@@ -204,7 +204,8 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
                 best = list(itertools.accumulate(row["error"], min))
                 colour = f"C{names.index(row['contender'])}"
                 first = row["seed"] == rows[0]["seed"]
-                panel.loglog(row["cpu"], best, color=colour, lw=1.4,
+                few = "o" if len(best) < 4 else ""  # one look has no line
+                panel.loglog(row["cpu"], best, marker=few, ms=3, color=colour, lw=1.4,
                              label=row["contender"] if first else None)  # fmt: skip
         panel.set(title=problem, xlabel="CPU seconds", ylabel="relative L2 error, best so far")
         panel.grid(alpha=0.3)
