@@ -12,7 +12,7 @@ from pdenet.selection.parts import Choice
 # A step of Levenberg-Marquardt forms J^T J or J J^T: below this it takes a fifth of a second on two
 # cores. In trials of ten seconds on four problems of this size it was ahead of Adam with the
 # quasi-Newton method on each; after a minute it is ahead of its own hand-over to that method on
-# four of six problems, behind on two (benchmarks/tables/time-to-error.md).
+# five of six problems, behind on kovasznay (benchmarks/tables/time-to-error.md).
 CHEAP = 1e10
 DENSE = 10_000  # parameters: an inverse Hessian of 0.8 GB
 
