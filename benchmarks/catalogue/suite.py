@@ -6,7 +6,6 @@ The table in short form stands in the README, between two marks.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.runs import kept
 from pdenet.catalogue import entries
 from pdenet.run import solve
 
@@ -42,8 +42,7 @@ def run(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     for name in names:
         for seed in arguments.seeds:
             record = solve(name, seed=seed, max_seconds=arguments.max_seconds).record
-            plain = json.loads(record.to_json())
-            del plain["curve"]
+            plain = kept(record)
             print(f"{name} {seed}: {record.worst_error} {record.verdict}", file=sys.stderr)
             yield plain
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 import time
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from benchmarks.runs import kept
 from pdenet.catalogue import find
 from pdenet.record import Record
 from pdenet.run import solve
@@ -77,8 +77,7 @@ class ProcessorLimit(pl.Callback):
 def _one(name: str, solver: str, seed: int, seconds: float) -> dict[str, Any]:
     clock, ends = ProcessorLimit(seconds), {"max_seconds": None, "max_steps": MOST_STEPS}
     solution = solve(name, solver, callbacks=[clock], seed=seed, compile="no", **ends)
-    plain = json.loads(solution.record.to_json())
-    del plain["curve"]
+    plain = kept(solution.record)
     print(f"{name} by {solver}: {solution.record.worst_error}, {clock.used:.0f} s", file=sys.stderr)
     return {
         **plain,
