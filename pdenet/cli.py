@@ -258,6 +258,11 @@ def _parser(entry: Entry | None, names: Mapping[str, str]) -> _Parser:
     return parser
 
 
+def _whole_or_auto(text: str) -> int | str:
+    """A whole number; other words are left to the settings' own check."""
+    return int(text) if text.lstrip("+-").isdecimal() else text
+
+
 def _add_part(parser: _Parser, part: str, name: str) -> None:
     """A part's name, and the arguments of the one that was named."""
     group = parser.add_argument_group(f"{part} {name}")
@@ -296,7 +301,12 @@ def _add_run_options(parser: _Parser) -> None:
     add("--precision", type=int, default=default.precision, help="bits of the numbers: 32 or 64")
     add("--device", default=default.device, help="auto, cpu, cuda, cuda:1, ...")
     add("--compile", default=default.compile, help="compile residuals: auto, yes or no")
-    add("--windows", type=int, default=default.windows, help="time windows, solved one by one")
+    add(
+        "--windows",
+        type=_whole_or_auto,
+        default=default.windows,
+        help="time windows, solved one by one: auto, or how many",
+    )
     add(
         "--corrections",
         type=int,

@@ -19,6 +19,7 @@ from pdenet.functions import Functions
 from pdenet.geometry import Points
 from pdenet.jets import Demand, Jet, Layout, propagate
 from pdenet.networks.dry_run import check_module
+from pdenet.networks.partition_of_unity import width_at_once
 from pdenet.problem import Problem, Unknown
 
 Batch = dict[str, Tensor]
@@ -286,7 +287,7 @@ class Residuals(nn.Module):
 
     def chunk_size(self, layout: Layout) -> int:
         """Points whose channels fit in the chunk's memory at the widest layer."""
-        widest = max((p.shape[0] for p in self.model.parameters() if p.ndim), default=1)
+        widest = width_at_once(self.model)
         itemsize = next(self.model.parameters()).element_size()
         per_point = 4 * widest * len(layout.channels) * itemsize
         return max(1, CHUNK_BYTES // per_point)

@@ -20,7 +20,7 @@ PARTS = ("solver", "network", "initializer", "sampler", "optimizer", "balance")
 _NUMBER, _WHOLE, _WORD = ((int, float), "a number"), ((int,), "a whole number"), ((str,), "a word")
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     **dict.fromkeys(("max_seconds", "target_error"), _NUMBER),
-    **dict.fromkeys(("max_steps", "seed", "precision", "windows", "corrections"), _WHOLE),
+    **dict.fromkeys(("max_steps", "seed", "precision", "corrections"), _WHOLE),
     **dict.fromkeys(("device", "compile", "diagnose"), _WORD),
 }
 
@@ -44,7 +44,8 @@ class Settings:
         precision: Bits of the floating point numbers, 32 or 64.
         device: auto, cpu, cuda, cuda:1, ...
         compile: Whether to compile residuals: yes, no, or auto where the run is long enough.
-        windows: Time windows that are solved one after the other.
+        windows: Time windows that are solved one after the other; `auto` cuts time where patches
+            of random features follow what moves on an interval.
         corrections: Networks that are trained after the first, one after the other, each on the
             error that is left.
         diagnose: What to find out about training: no, yes for all there is, or some of rank,
@@ -68,7 +69,7 @@ class Settings:
     precision: int = 64
     device: str = "auto"
     compile: str = "auto"
-    windows: int = 1
+    windows: int | str = "auto"
     corrections: int = 0
     diagnose: str = "no"
 
@@ -78,9 +79,11 @@ class Settings:
         for name, value in limits.items():
             if value is not None and not (value > 0 and math.isfinite(value)):
                 raise ValueError(f"{_option(name)} {value} must be positive and finite.")
-        for name, value in (("max_steps", self.max_steps), ("windows", self.windows)):
-            if value is not None and value < 1:
-                raise ValueError(f"{_option(name)} {value} must be at least 1.")
+        if self.max_steps is not None and self.max_steps < 1:
+            raise ValueError(f"--max-steps {self.max_steps} must be at least 1.")
+        whole = isinstance(self.windows, int) and not isinstance(self.windows, bool)
+        if self.windows != "auto" and not (whole and int(self.windows) >= 1):
+            raise ValueError(f"--windows {self.windows} must be auto, or a whole number from 1 on.")
         if self.corrections < 0:
             raise ValueError(f"--corrections {self.corrections} must be 0 or more.")
         if self.corrections and self.precision != 64:

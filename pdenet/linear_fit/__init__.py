@@ -1,11 +1,13 @@
 """Least squares of the last layer: networks are linear in it, and so are linear problems."""
 
-from pdenet.linear_fit.continuity import Continuity, continuity, orders
-from pdenet.linear_fit.dense import CUT, MAX_BYTES, DenseSolution, TallFactor, most_columns
+from pdenet.linear_fit.continuity import Continuity, continuity, orders, points_on_face
+from pdenet.linear_fit.dense import CUT, MAX_BYTES, Solution, TallFactor, most_columns
+from pdenet.linear_fit.fronts import Fronts
 from pdenet.linear_fit.last_layer import coefficients, last_layer, only_trained
 from pdenet.linear_fit.newton import FitReport, LastLayerFit, fit_last_layer
 from pdenet.linear_fit.projection import take_over
-from pdenet.linear_fit.rows import ScaledRows, Sources, flattened, row_maker, set_flat
+from pdenet.linear_fit.rows import ScaledRows, row_maker
+from pdenet.linear_fit.sources import Sources, flattened, set_flat
 from pdenet.linear_fit.start import LeastSquaresStart
 from pdenet.linear_fit.superposition import is_linear, zero_solves
 
@@ -13,11 +15,12 @@ __all__ = [
     "CUT",
     "MAX_BYTES",
     "Continuity",
-    "DenseSolution",
     "FitReport",
+    "Fronts",
     "LastLayerFit",
     "LeastSquaresStart",
     "ScaledRows",
+    "Solution",
     "Sources",
     "TallFactor",
     "coefficients",
@@ -29,6 +32,7 @@ __all__ = [
     "most_columns",
     "only_trained",
     "orders",
+    "points_on_face",
     "row_maker",
     "set_flat",
     "take_over",

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pdenet.geometry import Points
 from pdenet.jets import Jet, Layout, propagate
-from pdenet.linear_fit.rows import Sources
+from pdenet.linear_fit.sources import Sources
 from pdenet.networks import PatchedNetwork
 from pdenet.problem import Problem
 from pdenet.residuals import Batch
@@ -148,6 +148,23 @@ def continuity(problem: Problem, model: nn.Module, on_face: int) -> Sources:
             if points:
                 sources.append((source, points))
     return sources
+
+
+def points_on_face(model: nn.Module, inside: int) -> int:
+    """Points on each face between two patches that suit so many points inside.
+
+    Args:
+        model: The network.
+        inside: Points of the whole domain.
+
+    Returns:
+        Twice as many as a row of a patch's points has; one without patches.
+    """
+    grid = next((core.grid for core in _patched(model)), None)
+    if grid is None:
+        return 1
+    d = len(grid.counts)
+    return max(1, round(2 * (inside / len(grid.places)) ** ((d - 1) / d)))
 
 
 def orders(problem: Problem) -> tuple[int, ...]:

@@ -25,7 +25,7 @@ COPIES = 3  # of the triangle: its rows, their factor, and what LAPACK works in
 
 
 @dataclass(frozen=True, eq=False)
-class DenseSolution:
+class Solution:
     """What minimizes ``|A x - b|``, of least norm within the rank.
 
     Args:
@@ -99,7 +99,7 @@ class TallFactor:
         self._held.append(block)
         self._rows += len(block)
 
-    def solve(self, cut: float = CUT, slack: float = SLACK, enough: float = 0.0) -> DenseSolution:
+    def solve(self, cut: float = CUT, slack: float = SLACK, enough: float = 0.0) -> Solution:
         r"""Solves, by QR with column pivoting of the triangle.
 
         Pivots below the cut count as zero. Of the columns above it only so many are used as lower
@@ -133,7 +133,7 @@ class TallFactor:
         self._rows = size
 
 
-def _solve_triangle(triangle: Array, cut: float, slack: float, enough: float) -> DenseSolution:
+def _solve_triangle(triangle: Array, cut: float, slack: float, enough: float) -> Solution:
     """``min |R x - c|`` for the triangle ``(R, c)``."""
     columns = triangle.shape[1] - 1
     if len(triangle) < columns:  # fewer rows than columns: the others are zero
@@ -154,7 +154,7 @@ def _solve_triangle(triangle: Array, cut: float, slack: float, enough: float) ->
     x = np.zeros(columns)
     if rank:
         x[order - 1] = _least_norm(np.triu(factor[:rank]), rotated[:rank, 0])
-    return DenseSolution(
+    return Solution(
         x=torch.from_numpy(x),
         rank=rank,
         numerical_rank=numerical,

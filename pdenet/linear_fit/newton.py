@@ -10,9 +10,11 @@ from typing import Any
 import torch
 
 from pdenet.geometry import Points
-from pdenet.linear_fit.dense import CUT, MAX_BYTES, DenseSolution, TallFactor
+from pdenet.linear_fit.dense import CUT, MAX_BYTES, Solution
 from pdenet.linear_fit.last_layer import coefficients
-from pdenet.linear_fit.rows import ScaledRows, Sources, flattened, set_flat
+from pdenet.linear_fit.rows import ScaledRows
+from pdenet.linear_fit.solve import check_memory, solve_rows
+from pdenet.linear_fit.sources import Sources, flattened, set_flat
 from pdenet.residuals import Residuals
 
 HALVINGS = 20
@@ -100,9 +102,9 @@ class LastLayerFit:
             )
         self.parameters = coefficients(residuals)
         self.cut, self.max_bytes = cut, max_bytes
-        TallFactor(sum(p.numel() for p in self.parameters), max_bytes)
         sources = [(residuals, points), *more]
         self.rows = ScaledRows(sources, self.parameters, weights, scaled, weighted)
+        check_memory(self.rows, max_bytes)
         self.done, self.converged, self.first = "", False, math.nan
         self._linear = linear
         self._forcing = 0.0 if linear else FORCING
@@ -113,7 +115,7 @@ class LastLayerFit:
         Returns:
             What it found; :attr:`done` says whether another one is due.
         """
-        solution, count, before = self._solve()
+        solution, count, before = solve_rows(self.rows, self.cut, self._forcing, self.max_bytes)
         if math.isnan(self.first):
             self.first = before
         length, after = self._search(solution, before)
@@ -150,16 +152,7 @@ class LastLayerFit:
         self.rows.scales = state["scales"]
         self.first, self._forcing = state["first"], state["forcing"]
 
-    def _solve(self) -> tuple[DenseSolution, int, float]:
-        factor, count, squares = TallFactor(self.rows.columns, self.max_bytes), 0, 0.0
-        for block, values in self.rows.blocks():
-            factor.add(block, -values)
-            count += len(block)
-            squares += float(values.square().sum())
-        before = math.sqrt(squares)
-        return factor.solve(self.cut, enough=self._forcing * before), count, before
-
-    def _search(self, solution: DenseSolution, before: float) -> tuple[float, float]:
+    def _search(self, solution: Solution, before: float) -> tuple[float, float]:
         """The longest of the steps 1, 1/2, 1/4, ... that lowers the residual enough."""
         start, length = flattened(self.parameters), 1.0
         for _ in range(HALVINGS):

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from pdenet.geometry import Points
-from pdenet.linear_fit.dense import TallFactor
 from pdenet.linear_fit.last_layer import last_layer
-from pdenet.linear_fit.rows import ScaledRows, set_flat
+from pdenet.linear_fit.rows import ScaledRows
+from pdenet.linear_fit.solve import solve_rows
+from pdenet.linear_fit.sources import set_flat
 from pdenet.residuals import Batch
 
 
@@ -61,7 +62,4 @@ def take_over(model: nn.Module, wanted: Callable[[Tensor], Tensor], points: Poin
     parameters = last_layer(model, points.x[:5].to(next(model.parameters())))
     set_flat(parameters, torch.zeros(sum(p.numel() for p in parameters)))
     rows = ScaledRows([(Values(model, wanted), {"values": points})], parameters, scaled=False)
-    factor = TallFactor(rows.columns)
-    for block, values in rows.blocks():
-        factor.add(block, -values)
-    set_flat(parameters, factor.solve(cut=1e-12).x)
+    set_flat(parameters, solve_rows(rows, cut=1e-12)[0].x)

@@ -4,19 +4,51 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from pdenet.geometry import Points
 from pdenet.linear_fit.last_layer import coefficients, only_trained
+from pdenet.linear_fit.pieces import Piece, held_columns, take_apart
+from pdenet.linear_fit.sources import Sources, flattened, set_flat
 from pdenet.residuals import Residuals
 from pdenet.tangent import RowSource, Tangent
 
 ROW_BYTES = 2**25  # rows of J made at once; the features' derivatives take some times as much
 
-Sources = Sequence[tuple[RowSource, Mapping[str, Points]]]
-"""What gives rows, each with its points: a problem's residuals, and what joins patches."""
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Scaled rows and their values, on the CPU.
+
+    Args:
+        a: Rows, shape (n, columns).
+        b: Values, shape (n,).
+        columns: Which columns these are; None for all.
+        touched: Blocks that each row touches, shape (n, all blocks).
+    """
+
+    a: Tensor
+    b: Tensor
+    columns: Tensor | None = None
+    touched: Tensor | None = None
+
+    def in_all(self, columns: int) -> Tensor:
+        """Rows with zeros in the columns that they do not touch.
+
+        Args:
+            columns: Number of all columns.
+
+        Returns:
+            Shape (n, columns).
+        """
+        if self.columns is None:
+            return self.a
+        whole = self.a.new_zeros(len(self.a), columns)
+        whole[:, self.columns] = self.a
+        return whole
 
 
 class ScaledRows:
@@ -54,42 +86,54 @@ class ScaledRows:
         self.weights, self.scaled = dict(weights or {}), scaled
         self.scales: Tensor | None = None
         self._sources = [source for source, _ in sources]
-        self._points = [dict(points) for _, points in sources]
+        apart = take_apart(sources, self.parameters)
+        self.block_columns = None if apart is None else apart.columns
+        self._pieces = _whole(sources, self.parameters) if apart is None else apart.pieces
         self._tangents: list[Tangent] = []
 
-    def blocks(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def blocks(self) -> Iterator[Block]:
         """Rows and their values, both scaled.
 
         Yields:
-            Shapes (n, columns) and (n,), on the CPU.
+            Rows of about :data:`ROW_BYTES`.
         """
         found: list[Tensor] = []
         start = 0
         with only_trained(self._sources, self.parameters):
             if not self._tangents:
                 self._prepare()
-            pairs = zip(self._tangents, self._values(), self._points, strict=True)
-            for tangent, values, points in pairs:
-                factors = self._factors(tangent, points)
+            for piece, tangent, values in zip(
+                self._pieces, self._tangents, self._values(), strict=True
+            ):
+                factors, touched = self._factors(tangent, piece), _of_rows(tangent, piece)
                 for rows, block in tangent.blocks():
-                    block = self._padded(block.cpu())
+                    block = block.cpu()
                     if self.scales is None:
                         found.append(self._scale(block) * factors[rows])
                         scale = found[-1]
                     else:
                         scale = self.scales[start : start + len(block)]
                     start += len(block)
-                    yield block.mul_(scale[:, None]), values[rows] * scale
+                    yield Block(
+                        block.mul_(scale[:, None]),
+                        values[rows] * scale,
+                        piece.columns,
+                        None if touched is None else touched[rows],
+                    )
         if found:
             self.scales = torch.cat(found)
 
     def _prepare(self) -> None:
         """Tangents try their sources: at zero, since sums of large terms differ by round-off."""
         kept = flattened(self.parameters)
-        set_flat(self.parameters, torch.zeros_like(kept))
-        pairs = zip(self._sources, self._points, strict=True)
-        self._tangents = [Tangent(source, points, ROW_BYTES) for source, points in pairs]
-        set_flat(self.parameters, kept)
+        self._refresh(torch.zeros_like(kept))
+        self._tangents = [Tangent(one.source, one.points, ROW_BYTES) for one in self._pieces]
+        self._refresh(kept)
+
+    def _refresh(self, flat: Tensor) -> None:
+        set_flat(self.parameters, flat)
+        for piece in self._pieces:
+            piece.refresh(flat)
 
     def norm(self) -> float:
         """Norm of the scaled values at the present coefficients."""
@@ -108,30 +152,55 @@ class ScaledRows:
 
     def _values(self) -> Iterator[Tensor]:
         """Unscaled values of every source, by forward sweeps alone."""
-        size = max(1, ROW_BYTES // (8 * self.columns))
-        for source, points in zip(self._sources, self._points, strict=True):
+        flat = flattened(self.parameters)
+        for piece in self._pieces:
+            piece.refresh(flat)
+            size = max(1, ROW_BYTES // (8 * sum(p.numel() for p in piece.parameters)))
+            points, source = piece.points, piece.source
             names = [name for name in source.names if name in points]
             yield torch.cat([_values(source, name, points[name], size) for name in names])
-
-    def _padded(self, block: Tensor) -> Tensor:
-        missing = self.columns - block.shape[1]  # unknown constants, of which patches know nothing
-        return torch.nn.functional.pad(block, (0, missing)) if missing else block
 
     def _scale(self, block: Tensor) -> Tensor:
         largest = block.abs().amax(1)
         ones = torch.ones_like(largest)
         return torch.where(largest > 0, 1 / largest, ones) if self.scaled else ones
 
-    def _factors(self, tangent: Tangent, points: Mapping[str, Points]) -> Tensor:
+    def _factors(self, tangent: Tangent, piece: Piece) -> Tensor:
         """Roots of the weights of conditions and points, shape (rows,)."""
         factors = torch.ones(tangent.shape[0], dtype=torch.float64)
         for name, rows in tangent.rows.items():
+            every = piece.whole[name]
+            weight = every.weight[piece.rows[name]]
             factors[rows] *= math.sqrt(self.weights.get(name, 1.0))
-            weight = points[name].weight
+            if not self.scaled:  # the mean is over all points
+                factors[rows] *= math.sqrt(len(weight) / len(every))
             each, rest = divmod(rows.stop - rows.start, len(weight))
             if self.weighted and not rest:
-                factors[rows] *= (weight / weight.mean()).sqrt().repeat_interleave(each)
+                factors[rows] *= (weight / every.weight.mean()).sqrt().repeat_interleave(each)
         return factors
+
+
+def _whole(sources: Sources, parameters: Sequence[nn.Parameter]) -> list[Piece]:
+    """Sources as they are."""
+    found = []
+    for source, points in sources:
+        rows, columns = dict.fromkeys(points, slice(None)), held_columns(source, parameters)
+        every = bool(columns.all())
+        held = [p for p in parameters if any(p is own for _, own in source.named_parameters())]
+        place = None if every else torch.nonzero(columns)[:, 0]
+        found.append(Piece(source, points, points, rows, held, place))
+    return found
+
+
+def _of_rows(tangent: Tangent, piece: Piece) -> Tensor | None:
+    """Blocks that each row touches: those of its point, shape (rows, blocks)."""
+    if piece.touched is None:
+        return None
+    parts = []
+    for name, rows in tangent.rows.items():
+        touched = piece.touched[name]
+        parts.append(touched.repeat_interleave((rows.stop - rows.start) // len(touched), dim=0))
+    return torch.cat(parts)
 
 
 @torch.no_grad()
@@ -148,19 +217,6 @@ def _values(source: RowSource, name: str, points: Points, size: int) -> Tensor:
     return (scale * rows.reshape(len(rows), -1)).flatten()
 
 
-def flattened(parameters: Sequence[nn.Parameter]) -> Tensor:
-    """Parameters as one vector on the CPU."""
-    return torch.cat([p.detach().flatten() for p in parameters]).cpu()
-
-
-@torch.no_grad()
-def set_flat(parameters: Sequence[nn.Parameter], flat: Tensor) -> None:
-    """Takes parameters from one vector."""
-    pieces = flat.split([p.numel() for p in parameters])
-    for p, piece in zip(parameters, pieces, strict=True):
-        p.copy_(piece.view_as(p))
-
-
 def row_maker(residuals: Residuals) -> Callable[[str, Points], Tensor]:
     """Scaled rows of single conditions in the coefficients, at any points.
 
@@ -174,6 +230,6 @@ def row_maker(residuals: Residuals) -> Callable[[str, Points], Tensor]:
 
     def rows(name: str, points: Points) -> Tensor:
         scaled = ScaledRows([(residuals, {name: points})], parameters)
-        return torch.cat([block for block, _ in scaled.blocks()])
+        return torch.cat([block.in_all(scaled.columns) for block in scaled.blocks()])
 
     return rows

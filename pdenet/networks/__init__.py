@@ -26,6 +26,7 @@ from pdenet.networks.partition_of_unity import (
 )
 from pdenet.networks.pirate_net import PirateNet
 from pdenet.networks.random_features import RandomFeatures
+from pdenet.networks.routing import routed
 from pdenet.networks.scaling import Affine
 from pdenet.networks.separate import Separate
 from pdenet.networks.siren import SIREN
@@ -73,5 +74,6 @@ __all__ = [
     "find_activation",
     "find_window",
     "glorot",
+    "routed",
     "side_by_side",
 ]

@@ -75,6 +75,24 @@ class BlockwiseLinear(nn.Module):
         """Returns (..., g, outputs) from (..., g, inputs)."""
         return blockwise_linear(x, self.weight, self.bias)
 
+    def among(self, blocks: Tensor) -> BlockwiseLinear:
+        """Some of the blocks, with weights of their own.
+
+        Args:
+            blocks: Their numbers.
+
+        Returns:
+            Layers of these blocks, in the order given.
+        """
+
+        def chosen(p: Tensor) -> Tensor:
+            parts = p.detach().unflatten(0, (self.blocks, -1))
+            return parts[blocks.to(p.device)].flatten(0, 1)
+
+        bias = None if self.bias is None else chosen(self.bias)
+        few = BlockwiseLinear(chosen(self.weight), bias, len(blocks))
+        return few.requires_grad_(self.weight.requires_grad)
+
     def extra_repr(self) -> str:
         """Returns the sizes, for ``print(network)``."""
         return f"blocks={self.blocks}, {self.in_features}, {self.out_features}"

@@ -35,7 +35,7 @@ def chain(
         ValueError: The problem has no time, or the solver takes no corrections.
     """
     fits: list[Fit] = []
-    edges = window_edges(run.problem, run.settings.windows)
+    edges = window_edges(run.problem, run.windows)
     for number, (start, end) in enumerate(itertools.pairwise(edges)):
         link = _window(run, fits, number, start, end)
         for correction in range(1 + run.settings.corrections):
@@ -89,7 +89,7 @@ def restored(run: Run, checkpoint: dict[str, Any]) -> Residuals:
 
 def _window(run: Run, fits: Sequence[Fit], number: int, start: float, end: float) -> Run:
     """The run on one window, from where the last one ended; on the whole where there is one."""
-    if run.settings.windows == 1:
+    if run.windows == 1:
         return run.share()
     values = continuation(run.problem, fits[-1].solver.residuals, start) if fits else None
     return run.share(run.problem.at_time(start, end, values), number)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pdenet.conditions import with_signature
+from pdenet.networks import routed
 from pdenet.problem import Problem
 from pdenet.residuals import Residuals
 
@@ -36,14 +37,11 @@ class Windows(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, coordinates) to (n, outputs)."""
-        result = self.models[0](x)
-        for model, edge in zip(itertools.islice(self.models, 1, None), self.edges, strict=True):
-            time = x[..., self.column]
-            # Jets pass too: their value decides, as where is constant between the edges.
-            value = time if isinstance(time, Tensor) else time.value
-            later = (value >= edge).to(x.dtype).unsqueeze(-1)
-            result = later * model(x) + (1 - later) * result
-        return result
+        time = x[..., self.column]
+        # Jets pass too: their value decides, as the choice is constant between the edges.
+        value = time if isinstance(time, Tensor) else time.value
+        numbers = torch.bucketize(value.detach().contiguous(), value.new_tensor(self.edges), right=True)
+        return routed(x, numbers, lambda number: self.models[number])
 
 
 def window_edges(problem: Problem, windows: int) -> list[float]:

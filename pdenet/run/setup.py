@@ -25,6 +25,7 @@ from pdenet.callbacks import (
 )
 from pdenet.problem import Problem
 from pdenet.selection import DEFAULT_NAMES, Part, choose, takes_initializer
+from pdenet.selection.evolution import cut_time
 from pdenet.selection.starts import Choice, try_initializers
 from pdenet.settings import Settings
 from pdenet.solvers import Correction, Solver
@@ -70,14 +71,32 @@ class Run:
                 f"of derivatives ends near {SINGLE:.0e}. Use --precision 64, or a larger "
                 "--target-error."
             )
+        cut = self._cut_time()
         s = self.settings
         self.chosen, self.reasons = choose(
             self.problem, self.parts, s.precision, corrected=s.corrections > 0
         )
+        self.reasons = [*cut, *self.reasons]
         self.starts: Choice | None = None
         start = self.chosen["initializer"]
         if start.name == "auto" and start.given is None:
             self._try_initializers()
+
+    def _cut_time(self) -> list[str]:
+        """Finds windows of time; the settings keep them, so that resuming tries nothing."""
+        s = self.settings
+        if s.windows != "auto":
+            return []
+        windows, patches, reason = cut_time(
+            self.problem, self.parts, s.max_seconds, s.precision, corrected=s.corrections > 0
+        )
+        self.settings = replace(s, windows=windows)
+        if windows == 1:
+            return []
+        described = {"name": "least-squares", "patches": patches}
+        self.parts = {**self.parts, "solver": Part.parse("solver", described)}
+        self.settings = replace(self.settings, solver=described)
+        return [f"solver: least-squares, {windows} windows of {patches} patches, {reason}"]
 
     def _try_initializers(self) -> None:
         """Finds where to start from; the settings keep it, so that resuming tries nothing."""
@@ -88,6 +107,12 @@ class Run:
         self.chosen["initializer"] = self.parts["initializer"] = part
         self.settings = replace(self.settings, initializer=described)
         self.reasons.append(f"initializer: {self.starts.reason}")
+
+    @property
+    def windows(self) -> int:
+        """Windows of time, once `auto` is settled."""
+        assert isinstance(self.settings.windows, int), self.settings.windows
+        return self.settings.windows
 
     @property
     def target(self) -> float:
@@ -105,7 +130,7 @@ class Run:
             The run.
         """
         s = self.settings
-        n = s.windows * (1 + s.corrections)
+        n = self.windows * (1 + s.corrections)
         cut = replace(
             s,
             windows=1,
@@ -189,7 +214,9 @@ class Run:
         names = self.settings.diagnoses()
         asked: list[Diagnosis] = diagnose(*names) if names else []
         found += [c for c in asked if not any(isinstance(one, type(c)) for one in found)]
-        if not any(isinstance(one, EffectiveRank) for one in found):
+        # Patches that are solved for are not trained: a kernel of thousands of them tells nothing.
+        patched = self.chosen["solver"].arguments.get("patches", 1) != 1
+        if not patched and not any(isinstance(one, EffectiveRank) for one in found):
             found.append(EffectiveRank(every=None))
         return found
 

@@ -90,13 +90,14 @@ def solve(
     described = {kind: part.as_given() for kind, part in parts.items()}
     data = {"problem": {"name": name, **built.parameters}, **described, **options}
     settings = Settings.from_mapping(data, "solve(...)")
+    if isinstance(settings.windows, int):
+        check_windows(built, settings.windows)
     run = Run(built, parts, settings, tuple(callbacks), None, progress)
     # What does not fit is refused before anything is written.
-    check_windows(built, settings.windows)
     solver = run.build_solver()
     check_corrections(solver, settings.corrections)
     if out is not None:
-        settings.to_yaml()
+        run.settings.to_yaml()
         run.folder = new_folder(Path(out))
     if progress:
         announce(run, solver)

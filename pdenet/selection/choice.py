@@ -50,7 +50,8 @@ def choose(
             chosen[kind] = part
             continue
         solver = chosen["solver"].concrete if "solver" in chosen else ""
-        name, arguments, reason = automatic(kind, problem, solver, asked)
+        patches = chosen["solver"].arguments.get("patches", 1) if solver else 1
+        name, arguments, reason = automatic(kind, problem, solver, asked, patches)
         if kind == "optimizer" and solver == "pinn" and not problem.inputs and not part.arguments:
             name, arguments, reason = _optimizer_by_size(problem, chosen)
         chosen[kind] = Part(kind, name, {**arguments, **part.arguments})
@@ -125,7 +126,9 @@ def takes_initializer(solver: Callable[..., Any]) -> bool:
     return "initializer" in inspect.signature(solver).parameters
 
 
-def automatic(kind: str, problem: Problem, solver: str, asked: str = "") -> Choice:
+def automatic(
+    kind: str, problem: Problem, solver: str, asked: str = "", patches: int = 1
+) -> Choice:
     """What `auto` stands for with a problem.
 
     Args:
@@ -133,6 +136,7 @@ def automatic(kind: str, problem: Problem, solver: str, asked: str = "") -> Choi
         problem: The problem.
         solver: The solver, once it is chosen.
         asked: What :func:`asked_for` found.
+        patches: The solver's patches, where it has some.
 
     Returns:
         Name, arguments, and the reason in words.
@@ -142,7 +146,7 @@ def automatic(kind: str, problem: Problem, solver: str, asked: str = "") -> Choi
     if solver == "deep-ritz" and (choice := choose_for_energies(kind, problem)):
         return choice
     if solver == "least-squares" and kind in CHOICES:
-        return choose_for_features(kind, problem)
+        return choose_for_features(kind, problem, patches)
     if problem.inputs:
         return choose_for_operators(kind, problem)
     if kind == "solver" and asked:

@@ -68,48 +68,51 @@ def _trial(problem: Problem, seconds: float) -> tuple[str, list[Result]]:
     return ended, search.results
 
 
-def choose_for_features(kind: str, problem: Problem) -> Choice:
+def choose_for_features(kind: str, problem: Problem, patches: int = 1) -> Choice:
     """The part that suits the least-squares solver.
 
     Args:
         kind: network, sampler, optimizer or balance.
         problem: The problem.
+        patches: The solver's patches along every space coordinate.
 
     Returns:
         Its name, its arguments, and the reason.
     """
-    return CHOICES[kind](problem)
+    return CHOICES[kind](problem, patches)
 
 
-def _network(problem: Problem) -> Choice:
-    arguments = default_features(problem)
+def _network(problem: Problem, patches: int) -> Choice:
+    arguments = default_features(problem, patches)
     ranges = zip(problem.coordinates, arguments["scale"], strict=True)
     reach = ", ".join(f"{value:g} in {name}" for name, value in ranges)
+    where = "a little beyond those of the data" if patches == 1 else "in coordinates of each patch"
     return (
         "random-features",
         arguments,
         (
             f"{arguments['width']} to start with, of frequencies up to {reach} (radians per half "
-            "length), a little beyond those of the data"
+            f"length), {where}"
         ),
     )
 
 
-def _sampler(problem: Problem) -> Choice:
-    inside, edge = points_for(default_features(problem)["width"], problem.domain.dimension)
+def _sampler(problem: Problem, patches: int) -> Choice:
+    width = default_features(problem, patches)["width"]
+    inside, edge = points_for(width, problem.domain.dimension, patches)
     reason = f"{inside} even points to start with, in proportion to the features"
     return "sobol", {"points": inside, "boundary_points": edge, "every": None}, reason
 
 
-def _optimizer(problem: Problem) -> Choice:
+def _optimizer(problem: Problem, patches: int) -> Choice:
     return "none", {}, "since the last layer is solved for"
 
 
-def _balance(problem: Problem) -> Choice:
+def _balance(problem: Problem, patches: int) -> Choice:
     return "static", {}, "since rows are scaled to count alike"
 
 
-CHOICES: dict[str, Callable[[Problem], Choice]] = {
+CHOICES: dict[str, Callable[[Problem, int], Choice]] = {
     "network": _network,
     "sampler": _sampler,
     "optimizer": _optimizer,

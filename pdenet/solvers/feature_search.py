@@ -46,6 +46,7 @@ class FeatureSearch:
         sampler: Where the points come from; their number grows with that of the features.
         initializer: Structure around the features, such as patches; one with ranges of its own also
             draws them.
+        patches: Patches along every space coordinate that are tried first.
         plan: Conditions that the network's form satisfies, or None.
         separate: Whether each field has features of its own.
         weights: Factor of each condition's squares; 1 where absent.
@@ -72,6 +73,7 @@ class FeatureSearch:
         sampler: Sampler,
         *,
         initializer: Initializer | None = None,
+        patches: int = 1,
         plan: HardPlan | None = None,
         separate: bool = False,
         weights: Mapping[str, float] | None = None,
@@ -95,10 +97,11 @@ class FeatureSearch:
         }  # fmt: skip
         self.linear = is_linear(problem)
         self.results: list[Result] = []
-        self.trial = self.shown = Trial(self._width or 0)
+        self._first = self.trial = self.shown = Trial(self._width or 0, patches=patches)
         self.residuals = self._built(self.trial)
         # What has no last layer, or does not fit in memory, is refused before any work.
-        TallFactor(sum(p.numel() for p in coefficients(self.residuals)), max_bytes)
+        if patches == 1:
+            TallFactor(sum(p.numel() for p in coefficients(self.residuals)), max_bytes)
         self.drawing = self._drawn(self.trial, self.residuals)
         self._check: Check | None = None
         self._least = math.inf
@@ -208,8 +211,8 @@ class FeatureSearch:
     def _checked(self) -> Check:
         """The check by the first network's features, also after a resume."""
         if self._check is None:
-            first = self._built(Trial(self._width or 0)).to(self.device)
-            points = self._drawn(Trial(self._width or 0), first).points
+            first = self._built(self._first).to(self.device)
+            points = self._drawn(self._first, first).points
             weights, scaled = self._arguments["weights"], self._arguments["scaled"]
             self._check = Check(first, points, weights, scaled)
         return self._check
@@ -236,8 +239,9 @@ class FeatureSearch:
         ratio = trial.width / self._width if self._width else 1.0
         d = self.problem.domain.dimension
         inside, edge = self._numbers
+        rows = trial.patches / self._first.patches
         self.sampler.points = round(inside * ratio)
-        self.sampler.boundary_points = round(edge * ratio ** ((d - 1) / d))
+        self.sampler.boundary_points = round(edge * rows * (ratio / rows) ** ((d - 1) / d))
         self.sampler.bind({n: c.on for n, c in residuals.conditions.items()}, self.seed)
         if isinstance(self.sampler, DeterminantalSampler):
             self.sampler.tell(row_maker(residuals))
@@ -274,8 +278,12 @@ class FeatureSearch:
     def _structure(self, trial: Trial) -> Initializer:
         if trial.patches == 1:
             return self.initializer
+        names = self.problem.coordinates
+        counts = tuple(1 if name == "t" else trial.patches for name in names)
         order = max(demand.layout.order for demand in self.problem.demands.values())
-        return PartitionOfUnity(trial.patches, "smooth" if order <= 2 else "infinitely-smooth")
+        if "t" in names:  # a local basis in space and time is too short for windows that overlap
+            return PartitionOfUnity(counts, "hard", allow_jumps=True)
+        return PartitionOfUnity(counts, "smooth" if order <= 2 else "infinitely-smooth")
 
 
 def _result(trial: Trial, work: NetworkFit) -> Result:

@@ -14,6 +14,8 @@ from pdenet.record import StoppedBy
 
 FIRST_WIDTH = {1: 60, 2: 200, 3: 500}
 MORE_WIDTH = 1000  # in more than three dimensions
+# Of a patch in local coordinates: features, and their ranges in space and in time.
+LOCAL_WIDTH, LOCAL_RANGE, LOCAL_TIME_RANGE = 80, 2.5, 1.5
 POINTS_EACH = 3  # points a feature: fewer fit the points, more cost time
 BOUNDARY_EACH = 8
 SMOOTH = 1.5  # radians per half length; what varies less, such as a decay, needs as many
@@ -34,7 +36,7 @@ class Trial:
     Args:
         width: Features.
         stretch: What the range that was started from is multiplied by.
-        patches: Patches along every coordinate, which share the features.
+        patches: Patches along every space coordinate, which share the features.
     """
 
     width: int
@@ -119,7 +121,7 @@ def next_trial(
     unseen = dimension == 1 and best.residual > UNSEEN and len(results) > 1
     if unseen and patchable and LOCAL not in {result.trial for result in results}:
         columns, needed = _cost(LOCAL, results, linear)
-        if columns <= most_columns and needed <= seconds:
+        if needed <= seconds:
             return LOCAL
     most = max(result.columns for result in results)
     small = [result for result in results if QUADRUPLE * result.columns <= most]
@@ -131,9 +133,11 @@ def next_trial(
     tried = {result.trial for result in results}
     left = [trial for trial in _candidates(best, dimension) if trial not in tried]
     costs = [_cost(trial, results, linear) for trial in left]
-    fitting = [t for t, (columns, _) in zip(left, costs, strict=True) if columns <= most_columns]
-    for trial, (columns, needed) in zip(left, costs, strict=True):
-        if columns <= most_columns and needed <= seconds:
+    pairs = list(zip(left, costs, strict=True))
+    # Of patches no dense problem is made.
+    fitting = [t for t, (columns, _) in pairs if columns <= most_columns or t.patches > 1]
+    for trial, (_, needed) in pairs:
+        if trial in fitting and needed <= seconds:
             return trial
     if fitting:
         columns, needed = costs[left.index(fitting[0])]
@@ -168,42 +172,51 @@ def _cost(trial: Trial, results: Sequence[Result], linear: bool) -> tuple[int, f
     last = results[-1]
     columns = last.columns * trial.width // last.trial.width
     rows = last.rows * trial.width // last.trial.width
-    spent = sum(result.steps * _operations(result.rows, result.columns) for result in results)
-    needed = spent + (1 if linear else NEWTON_STEPS) * _operations(rows, columns)
+    spent = sum(r.steps * _operations(r.rows, r.columns, r.trial.patches) for r in results)
+    steps = 1 if linear else NEWTON_STEPS
+    needed = spent + steps * _operations(rows, columns, trial.patches)
     return columns, needed / OPERATIONS_A_SECOND
 
 
-def _operations(rows: int, columns: int) -> float:
+def _operations(rows: int, columns: int, patches: int) -> float:
     """Floating-point operations of one solve: QR of the rows, pivoted QR of the triangle."""
+    if patches > 1:  # rows touch the columns of two; making them costs as much as their factors
+        return 30.0 * rows * (2 * columns / patches) ** 2
     return 2.0 * rows * columns**2 + 4.0 * columns**3
 
 
-def default_features(problem: Problem) -> dict[str, Any]:
+def default_features(problem: Problem, patches: int = 1) -> dict[str, Any]:
     """Width and ranges to start from.
 
     Args:
         problem: The problem.
+        patches: Patches along every space coordinate.
 
     Returns:
         Keywords of :class:`RandomFeatures`; the ranges reach a little beyond the frequencies of
-        the problem's data.
+        the problem's data, those of patches are in local coordinates.
     """
+    if patches > 1:
+        every = patches ** sum(name != "t" for name in problem.coordinates)
+        local = [LOCAL_TIME_RANGE if n == "t" else LOCAL_RANGE for n in problem.coordinates]
+        return {"width": LOCAL_WIDTH * every, "scale": local}
     found = frequencies(problem)
     ranges = [round(REACH * max(found[name], SMOOTH), 2) for name in problem.coordinates]
     return {"width": FIRST_WIDTH.get(problem.domain.dimension, MORE_WIDTH), "scale": ranges}
 
 
-def points_for(width: int, dimension: int) -> tuple[int, int]:
+def points_for(width: int, dimension: int, patches: int = 1) -> tuple[int, int]:
     """Numbers of points that suit so many features.
 
     Args:
         width: Features.
         dimension: Of the domain.
+        patches: Patches in a row, along which boundaries may lie.
 
     Returns:
         Points in the interior, and on each region of lower dimension.
     """
-    edge = BOUNDARY_EACH * width ** ((dimension - 1) / dimension)
+    edge = BOUNDARY_EACH * patches * (width / patches) ** ((dimension - 1) / dimension)
     return POINTS_EACH * width, max(BOUNDARY_EACH, round(edge))
 
 

@@ -71,6 +71,9 @@ class LeastSquares(Solver):
             networks, and modules, are taken as they are, without refinement.
         initializer: Structure around the features, such as patches; one with ranges of its own also
             draws them.
+        patches: Patches along every space coordinate, each with features of its own; doubled where
+            time allows. With windows of time they follow fronts and waves that evolve; rows of each
+            touch few coefficients, so that thousands of them cost little.
         separate: Whether each field has features of its own.
         hard: Whether conditions may be imposed by the network's form; by default all are rows.
         refine: Whether to try more features, and wider ranges.
@@ -110,6 +113,7 @@ class LeastSquares(Solver):
         network: nn.Module | Factory | None = None,
         *,
         initializer: Initializer | None = None,
+        patches: int = 1,
         separate: bool = False,
         hard: bool = False,
         refine: bool = True,
@@ -122,14 +126,16 @@ class LeastSquares(Solver):
         **training: Any,
     ) -> None:
         _check(dtype, cut, seconds, training)
+        _check_patches(patches, network, initializer)
         if network is None:
-            network = partial(RandomFeatures, **default_features(problem))
+            network = partial(RandomFeatures, **default_features(problem, patches))
         self.plan = None
         if hard:
             self.plan = plan_hard_conditions(problem, embedding=not isinstance(network, nn.Module))
         sampler = training.pop("sampler", None)
         if sampler is None:
-            inside, edge = points_for(width_of(network) or PLAIN_WIDTH, problem.domain.dimension)
+            width = width_of(network) or PLAIN_WIDTH
+            inside, edge = points_for(width, problem.domain.dimension, patches)
             sampler = SobolSampler(points=inside, boundary_points=edge, every=None)
         balance = training.pop("balance", None) or Static()
         search = FeatureSearch(
@@ -137,6 +143,7 @@ class LeastSquares(Solver):
             network,
             sampler,
             initializer=initializer,
+            patches=patches,
             plan=self.plan,
             separate=separate,
             weights=balance.factors,
@@ -237,6 +244,25 @@ class LeastSquares(Solver):
             self.search.load_state(state_dict["_extra_state"])
             self.residuals, self.drawing = self.search.residuals, self.search.drawing
         return super().load_state_dict(state_dict, strict, assign)
+
+
+def _check_patches(
+    patches: int, network: nn.Module | Factory | None, initializer: Initializer | None
+) -> None:
+    if isinstance(patches, bool) or not isinstance(patches, int) or patches < 1:
+        raise ValueError(f"patches={patches!r} must be a whole number of at least 1.")
+    if patches == 1:
+        return
+    if initializer is not None and initializer.rebuilds:
+        raise ValueError(
+            f"patches={patches} and the initializer {initializer.name!r} both say what the network "
+            "is made of; leave one of them out."
+        )
+    if network is not None and width_of(network) is None:
+        raise ValueError(
+            f"patches={patches} share random features; this network is another one. Use --network "
+            "random-features, or patches=1."
+        )
 
 
 def _check(

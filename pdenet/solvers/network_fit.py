@@ -17,6 +17,7 @@ from pdenet.linear_fit import (
     coefficients,
     continuity,
     flattened,
+    points_on_face,
     set_flat,
     take_over,
 )
@@ -109,7 +110,8 @@ class NetworkFit:
         self.residuals = residuals
         self._unit, self._check = check.of(residuals)
         most = max(len(p) for p in points.values())
-        joints = continuity(residuals.problem, residuals.model, max(1, round(most**0.5)))
+        on_face = points_on_face(residuals.model, most)
+        joints = continuity(residuals.problem, residuals.model, on_face)
         self._fit = LastLayerFit(residuals, points, linear=linear, more=joints, **arguments)
         self.fresh, self.steps = math.nan, 0
         self.report: FitReport | None = None

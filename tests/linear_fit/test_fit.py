@@ -75,7 +75,7 @@ def test_rows_are_those_of_the_tangent_scaled_by_their_largest_entry() -> None:
     drawn = points(problem)
     parameters = coefficients(residuals)
     rows = ScaledRows([(residuals, drawn)], parameters, weights={"boundary": 4.0})
-    blocks, right = zip(*rows.blocks(), strict=True)
+    blocks, right = zip(*((block.a, block.b) for block in rows.blocks()), strict=True)
     every = Tangent(residuals, drawn)
     place = every.columns["model.core.last.weight"]
     expected = every.dense()[:, place]
@@ -94,7 +94,9 @@ def test_solution_is_that_of_a_dense_oracle() -> None:
     parameters = coefficients(residuals)
     set_flat(parameters, torch.zeros(30))
     rows = ScaledRows([(residuals, drawn)], parameters)
-    a, b = (torch.cat(part).numpy() for part in zip(*rows.blocks(), strict=True))
+    a, b = (
+        torch.cat(part).numpy() for part in zip(*((r.a, r.b) for r in rows.blocks()), strict=True)
+    )
     x = lstsq(a, -b)[0]
     (report,) = fit_last_layer(residuals, drawn, linear=True)
     assert report.rank == report.columns == 30

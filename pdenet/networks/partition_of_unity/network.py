@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from pdenet.networks.blocks import BlockwiseLinear
 from pdenet.networks.embeddings import PeriodicEmbedding
 from pdenet.networks.partition_of_unity.grid import Grid
 from pdenet.networks.partition_of_unity.windows import Window
+from pdenet.networks.routing import routed
+
+MANY = 8  # patches; to evaluate each at its own points is faster then than all at all points
 
 
 class PatchedNetwork(nn.Module):
@@ -140,6 +146,11 @@ class PatchedNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns (..., outputs) from (..., inputs)."""
+        if self.each_alone and not torch.is_grad_enabled():
+            values = x if isinstance(x, Tensor) else x.value
+            windows = self.windows(self.coordinates(values))
+            if bool(windows.any(-1).all()):  # else a region leaves patches out
+                return routed(x, windows.argmax(-1), self._alone)
         t = self.coordinates(x)
         u = self.parts(x, t)
         if self.windowed:
@@ -148,6 +159,32 @@ class PatchedNetwork(nn.Module):
         if self.overall is None:
             return u
         return u + self.overall(x if self.embedding is None else self.embedding(x))
+
+    @property
+    def each_alone(self) -> bool:
+        """Whether patches are evaluated one by one, each at its own points, without gradients."""
+        alone = self.trunk is None and self.overall is None and not self.conforming
+        return alone and len(self.places) >= MANY
+
+    def _alone(self, patch: int) -> PatchedNetwork:
+        return self.among(torch.tensor([patch]))
+
+    def among(self, patches: Tensor) -> PatchedNetwork:
+        """A network of some of the patches, with weights of its own: the same where others vanish.
+
+        Args:
+            patches: Their numbers, increasing.
+
+        Returns:
+            The network, without parts that are common to all patches.
+        """
+        few = copy.copy(self)
+        few._modules, few._buffers = dict(self._modules), dict(self._buffers)
+        few.grid = replace(self.grid, places=tuple(self.grid.places[k] for k in patches.tolist()))
+        few.places = self.places[patches.to(self.places.device)]
+        layers = [m for m in self.local.modules() if isinstance(m, BlockwiseLinear)]
+        few.local = copy.deepcopy(self.local, {id(m): m.among(patches) for m in layers})
+        return few
 
     @property
     def _ringless(self) -> int:
@@ -178,3 +215,18 @@ def local_inputs(grid: Grid, harmonics: int) -> int:
 def overall_inputs(grid: Grid, harmonics: int) -> int:
     """Number of inputs that a network of the whole domain gets."""
     return len(grid.counts) - len(grid.periods) + 2 * harmonics * len(grid.periods)
+
+
+def width_at_once(model: nn.Module) -> int:
+    """Entries of the widest layer that are held at once for a point, without gradients.
+
+    Args:
+        model: Any network.
+
+    Returns:
+        The width; that of one patch where they are evaluated one by one.
+    """
+    cores = [m for m in model.modules() if isinstance(m, PatchedNetwork) and m.each_alone]
+    shares = {id(p): len(core.places) for core in cores for p in core.parameters()}
+    widths = (p.shape[0] // shares.get(id(p), 1) for p in model.parameters() if p.ndim)
+    return max(widths, default=1)

@@ -1,0 +1,90 @@
+"""Whether fronts and waves on an interval are followed by patches, window of time by window."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping
+
+from pdenet.problem import Problem
+from pdenet.selection.choice import asked_for
+from pdenet.selection.features import why_features
+from pdenet.selection.parts import Part
+from pdenet.solvers.feature_trials import best_of
+from pdenet.solvers.least_squares import LeastSquares
+
+WINDOWS = 20  # fronts that a patch resolves move by less than its width, as a rule
+FEWEST, MOST = 16, 64  # patches; what time is left doubles them
+PATCH_SECONDS = 0.1  # of one core, for a patch of one field in one window
+CLOSE = 1e-2  # of the residual, in the first window with few patches
+
+_TRIED: weakref.WeakKeyDictionary[Problem, str] = weakref.WeakKeyDictionary()
+
+
+def cut_time(
+    problem: Problem,
+    parts: Mapping[str, Part],
+    seconds: float | None,
+    precision: int = 64,
+    corrected: bool = False,
+) -> tuple[int, int, str]:
+    """Windows of time, and patches in each, that suit a problem.
+
+    Args:
+        problem: The problem.
+        parts: Part by kind, as they were asked for.
+        seconds: Training seconds, or None without a limit.
+        precision: Bits of the floating point numbers.
+        corrected: Whether further networks correct the first.
+
+    Returns:
+        Number of windows, patches along the interval, and the reason in words; 1, 1 and nothing
+        where time is not cut.
+    """
+    given = {k: ("" if p.given is not None else p.name, p.arguments) for k, p in parts.items()}
+    solver = parts["solver"]
+    free = solver.given is None and solver.name == "auto" and not solver.arguments
+    if not free or asked_for(given, precision, corrected) or not _evolves(problem):
+        return 1, 1, ""
+    if why_features(problem):  # waves of the whole domain do
+        return 1, 1, ""
+    if problem not in _TRIED:
+        _TRIED[problem] = _tried(problem)
+    if not _TRIED[problem]:
+        return 1, 1, ""
+    each = PATCH_SECONDS * WINDOWS * problem.outputs
+    patches = MOST if seconds is None else min(MOST, max(FEWEST, int(seconds / each)))
+    return WINDOWS, patches, _TRIED[problem]
+
+
+def _evolves(problem: Problem) -> bool:
+    """Whether a problem is one of an interval and time, which can be cut, and nothing else."""
+    space = [name for name in problem.coordinates if name != "t"]
+    if problem.inputs or problem.unknowns or not problem.has_equations or len(space) != 1:
+        return False
+    if problem.domain.time is None or any(c.integral for c in problem.conditions.values()):
+        return False
+    try:
+        _first(problem)
+    except ValueError:
+        return False
+    return True
+
+
+def _first(problem: Problem) -> Problem:
+    low, high = problem.domain.bounds["t"]
+    return problem.at_time(low, low + (high - low) / WINDOWS)
+
+
+def _tried(problem: Problem) -> str:
+    try:
+        search = LeastSquares(_first(problem), patches=FEWEST, refine=False).search
+        search.run()
+    except (ValueError, RuntimeError):  # a trial must not end a run
+        return ""
+    best = best_of(search.results)
+    if not best.converged or best.residual > CLOSE:
+        return ""
+    return (
+        f"since on the first of {WINDOWS} windows of time {FEWEST} patches of random features left "
+        f"{best.residual:.0e} of the residual"
+    )
