@@ -7,6 +7,10 @@ done, and Levenberg-Marquardt lowers the residual at any set of points all but t
 weaker optimizers all samplers end near the same error, that of an unfinished training. Everything
 but the sampler is the same within a case, the number of points and the steps between adaptations
 included; stages of deep adaptive sampling are four times as long.
+
+Where a problem says in which core its solution lives, a set that was placed there by hand tells
+what points can do at best: where it fails too, the network and the steps are the limit. A row of
+its own shows the adversary whose points are all drawn from its flow.
 """
 
 from __future__ import annotations
@@ -56,7 +60,7 @@ CASES = {
         Case("one-peak-2d", "peak", 600, TANH, SHARP, steps=240),
         Case("two-peaks-2d", "peak", 600, TANH, SHARP, steps=240),
         Case("moving-peak", "peak", 600, TANH, SHARP, steps=240),
-        Case("boundary-layer", "layer", 40, SMALL, {"diffusion": 0.01}, OFTEN, 100, 10),
+        Case("boundary-layer", "layer", 200, SMALL, {"diffusion": 0.01}, OFTEN, 100, 10),
         Case("burgers", "layer", 600, TANH),
         Case("allen-cahn", "layer", 600, TANH),
         Case("poisson-l-shape", "corner", 600, TANH),
@@ -67,7 +71,7 @@ CASES = {
 }
 
 FIT = {"flow_steps": 100, "pool": 1000}  # half of the sampler's own: fits take most of its time
-FRESH, FIXED = "uniform, fresh", "uniform, fixed"
+FRESH, FIXED, PLACED = "uniform, fresh", "uniform, fixed", "placed by hand"
 SAMPLERS: dict[str, dict[str, Any]] = {
     FIXED: {"name": "uniform", "every": None},
     FRESH: {"name": "uniform"},
@@ -80,7 +84,19 @@ SAMPLERS: dict[str, dict[str, Any]] = {
     "das-g": {"name": "das", "grow": True, "stages": 4, **FIT},
     "failure-informed": {"name": "failure-informed"},
     "adversarial": {"name": "adversarial"},
+    "adversarial, flow's points": {"name": "adversarial", "draw": "flow"},
+    PLACED: {"name": "placed"},
 }
 
-DEFAULT = (FRESH, "rad", "rar-d", "r3", "das-r", "adversarial")
+DEFAULT = (
+    FIXED,
+    FRESH,
+    "rad",
+    "rar-d",
+    "r3",
+    "das-r",
+    "adversarial",
+    "adversarial, flow's points",
+    PLACED,
+)
 STAGE = 4  # times the steps between adaptations: a stage of deep adaptive sampling

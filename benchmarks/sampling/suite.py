@@ -14,8 +14,9 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 
-from benchmarks.sampling.cases import CASES, DEFAULT, FRESH, SAMPLERS, STAGE, Case
-from pdenet import PINN
+from benchmarks.sampling.cases import CASES, DEFAULT, FRESH, PLACED, SAMPLERS, STAGE, Case
+from benchmarks.sampling.placed import PlacedSampler
+from pdenet import PINN, Problem
 from pdenet.accuracy import Comparison
 from pdenet.catalogue import find
 from pdenet.diagnostics import effective_rank
@@ -53,7 +54,10 @@ def run(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     torch.set_num_threads(1)
     for seed in arguments.seeds:
         for name in arguments.problems:
+            placed = find(name).build(**CASES[name].parameters).core is not None
             for sampler in arguments.samplers:
+                if sampler == PLACED and not placed:
+                    continue
                 row = train(CASES[name], sampler, seed, arguments.steps)
                 shown = {k: row[k] for k in ("problem", "sampler", "seed", "error", "cpu_seconds")}
                 print(shown, file=sys.stderr, flush=True)
@@ -75,7 +79,7 @@ def train(case: Case, name: str, seed: int, factor: float = 1.0) -> dict[str, An
     problem = find(case.problem).build(**case.parameters)
     network, optimizer = dict(case.network), dict(case.optimizer)
     steps = max(1, round(factor * case.steps))
-    sampler = build(case, name)
+    sampler = build(case, name, problem)
     module = PINN(
         problem,
         partial(NETWORKS[network.pop("name")], **network),
@@ -116,7 +120,7 @@ def train(case: Case, name: str, seed: int, factor: float = 1.0) -> dict[str, An
     }
 
 
-def build(case: Case, name: str) -> Sampler:
+def build(case: Case, name: str, problem: Problem) -> Sampler:
     """The sampler with the case's number of points."""
     given = {"points": case.points, "boundary_points": case.points // 4, "every": case.every}
     options = {**given, **SAMPLERS[name]}
@@ -125,6 +129,9 @@ def build(case: Case, name: str) -> Sampler:
         options |= case.flow
     if made == "das":
         options["every"] *= STAGE
+    if made == "placed":
+        assert problem.core is not None
+        return PlacedSampler(problem.core, **options)
     return REGISTRY[made](**options)
 
 

@@ -120,11 +120,22 @@ class FlowLaw:
             Points whose weights estimate integrals: consistently, or without bias where the
             flow's mass is exact.
         """
-        u, q = self.draw(n, words)
+        return self.weighted(*self.draw(n, words))
+
+    def weighted(self, u: Tensor, q: Tensor) -> Points:
+        """Points of the region with densities and importance weights.
+
+        Args:
+            u: Points scaled to the unit cube, shape (n, d).
+            q: Density that they were drawn from, relative to the uniform law, shape (n,).
+
+        Returns:
+            The points.
+        """
         region, measure = self.region, self.region.measure
         x = self.place(u)
         return Points.trusted(
-            region.coordinates, x, measure / (n * q), q / measure, None, region.space
+            region.coordinates, x, measure / (len(q) * q), q / measure, None, region.space
         )
 
     def at(self, u: Tensor) -> Points:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pdenet.geometry import Points
 from pdenet.sampling.adaptive import Turn
 from pdenet.sampling.law import CollapseError, FlowLaw
 from pdenet.sampling.objective import entropy, expected, gain, roughness
@@ -21,6 +22,7 @@ EXPLORED = 0.5  # share of the candidates that are uniform, so that no residual 
 SOUGHT = 0.5  # share of a pool that is drawn by the residual
 COLLAPSED = 0.1  # of the uniform density: what is left of the flow's where the residual is
 PEAK = 4.0  # logarithm of the density's contrast that the entropy rule aims at
+SPARE = 4  # candidates for each point that is chosen among them, at least
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,43 @@ class Candidates:
         chosen = torch.searchsorted(ends, steps).clamp_max(len(ends) - 1)
         return Candidates(self.u[chosen], (self.q * ratio)[chosen], self.squares[chosen])
 
+    def chosen(self, n: int, floor: float, words: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        r"""Draws points by the residual, none twice.
+
+        .. math:: p(x) = (1 - \varepsilon) |r| / \overline{|r|} + \varepsilon
+
+        The law is that of RAD, but most of what it is drawn from lies where the flow has found the
+        residual. Each candidate waits for a time that is exponential with the law over its density
+        as rate; the n first are taken, and the next one's time tells with which probability. So
+        densities stay right where the candidates are nearly used up (Cohen and Kaplan,
+        Summarizing data using bottom-k sketches, PODC 2007).
+
+        Args:
+            n: Number of points, below that of the candidates.
+            floor: Share epsilon of the uniform law.
+            words: Seed.
+
+        Returns:
+            Points scaled to the unit cube, shape (n, d), and their densities relative to the
+            uniform law, shape (n,).
+        """
+        size = self.squares.sqrt()
+        rate = (floor + (1 - floor) * size / (size / self.q).mean()) / self.q
+        waits = torch.from_numpy(np.random.default_rng(words).exponential(size=len(rate))) / rate
+        first = waits.topk(n + 1, largest=False)
+        chosen = first.indices[:n]
+        taken = -torch.expm1(-rate[chosen] * first.values[n])
+        return self.u[chosen], len(rate) / n * taken * self.q[chosen]
+
+    @property
+    def effective_share(self) -> float:
+        """Of uniform points, for the mean of the squared residual; 1 where it is even."""
+        largest = self.squares.max()
+        if not largest > 0:
+            return 1.0
+        size = self.squares / largest  # squares of tiny residuals underflow
+        return float((size / self.q).mean().square() / (size.square() / self.q).mean())
+
 
 class Player:
     """A flow at play on one region, with its optimizer and its memory of the residual.
@@ -75,6 +114,7 @@ class Player:
         self.rules, self.law, self.seed = rules, law, seed
         self.mean, self.start, self.peak = 0.0, 0.0, 0.0
         self.gain = 1.0
+        self.found: Candidates | None = None
         self.optimizer = self._optimizer()
         if rules.estimator == "pathwise" and not law.exact:
             raise ValueError(
@@ -85,6 +125,7 @@ class Player:
     def reset(self) -> None:
         """Back to the uniform law."""
         self.law.flow.reset(self.seed)
+        self.found = None
         self.law.mass = self.law.volume
         self.optimizer = self._optimizer()
 
@@ -107,6 +148,9 @@ class Player:
     def ascend(self, turn: Turn, epochs: int) -> None:
         """Steps of ascent, on candidates that are drawn anew for each epoch.
 
+        None are taken where points are chosen among candidates, and the uniform ones of these are
+        enough: where the residual has no narrow peaks.
+
         Args:
             turn: The adaptation.
             epochs: Number of epochs, each of the sampler's number of steps.
@@ -116,8 +160,8 @@ class Player:
         """
         for epoch in range(epochs):
             words = (*turn.words, 3, epoch)
-            found = self._candidates(turn, words)
-            if not self.mean > 0:
+            self.found = found = self._candidates(turn, words)
+            if not self.mean > 0 or self._plenty(found, turn):
                 return
             pool = found
             for k in range(self.rules.flow_steps):
@@ -132,8 +176,30 @@ class Player:
                 f"the density is {self.gain:.2g} of the uniform one where the residual is large"
             )
 
+    def _plenty(self, found: Candidates, turn: Turn) -> bool:
+        """Whether uniform candidates hold more of the residual, effectively, than is drawn."""
+        if self.rules.drawn_from == "flow":
+            return False
+        drawn = (1 - self.rules.retain**turn.missed) * turn.share.count
+        return found.effective_share * EXPLORED * len(found.q) > drawn
+
+    def points(self, n: int, words: tuple[int, ...]) -> Points:
+        """Points of the next set, by the law that the rules ask for.
+
+        Args:
+            n: Number of points.
+            words: Seed.
+
+        Returns:
+            Points with densities and weights.
+        """
+        if self.found is None or self.rules.drawn_from == "flow" or not self.mean > 0:
+            return self.law.points(n, words)
+        return self.law.weighted(*self.found.chosen(n, self.rules.floor, words))
+
     def _candidates(self, turn: Turn, words: tuple[int, ...]) -> Candidates:
-        u, q = self.law.draw(self.rules.candidates, words, EXPLORED)
+        most = max(self.rules.candidates, SPARE * turn.share.count)
+        u, q = self.law.draw(most, words, EXPLORED)
         squares = turn.squares(self.law.at(u))
         self.mean, self.peak = float((squares / q).mean()), float(squares.max())
         self.start = self.start or self.mean
