@@ -99,4 +99,5 @@ DEFAULT = (
     "adversarial, flow's points",
     PLACED,
 )
+FRESH_POINTS = 4000  # at which the residual is looked at in the end
 STAGE = 4  # times the steps between adaptations: a stage of deep adaptive sampling

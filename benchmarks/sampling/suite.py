@@ -10,12 +10,20 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 
-from benchmarks.sampling.cases import CASES, DEFAULT, FRESH, PLACED, SAMPLERS, STAGE, Case
+from benchmarks.sampling.cases import (
+    CASES,
+    DEFAULT,
+    FRESH_POINTS,
+    PLACED,
+    SAMPLERS,
+    STAGE,
+    Case,
+)
 from benchmarks.sampling.placed import PlacedSampler
+from benchmarks.sampling.tables import table
 from pdenet import PINN, Problem
 from pdenet.accuracy import Comparison
 from pdenet.catalogue import find
@@ -29,8 +37,10 @@ from pdenet.sampling import Sampler
 from pdenet.solvers import Solver
 from pdenet.tangent import Tangent
 
+__all__ = ["options", "run", "table"]
+
 MEASUREMENTS = 26
-FRESH_POINTS, FRESH_SEED = 4000, 4711
+FRESH_SEED = 4711
 RANK_POINTS = 128
 
 
@@ -216,79 +226,3 @@ def ranks(module: Solver) -> dict[str, float]:
             continue
         found[f"rank_{name}"] = float(effective_rank(kernel))
     return found
-
-
-def table(record: dict[str, Any]) -> str:
-    """Errors of every sampler on every problem, and where they stand against uniform points.
-
-    Args:
-        record: The rows of all runs.
-
-    Returns:
-        Markdown tables: medians over seeds, with the range.
-    """
-    problems = list(dict.fromkeys(row["problem"] for row in record["rows"]))
-    return "\n\n".join(
-        _problem(p, [r for r in record["rows"] if r["problem"] == p]) for p in problems
-    )
-
-
-def _problem(name: str, rows: list[dict[str, Any]]) -> str:
-    case = Case(**rows[0]["case"])  # as it was when it ran
-    concentrated = all(r["error_even"] is not None for r in rows)
-    lines = [
-        f"## {name} ({case.kind})",
-        "",
-        f"{case.points} points, {case.network['name']} {case.network['width']} wide and "
-        f"{case.network['depth']} deep, {case.steps} steps of {case.optimizer['name']}, adaptation "
-        f"every {case.every}, parameters {case.parameters}."
-        + " Errors in the core, where the solution lives."
-        * concentrated,
-        "",
-        "| sampler | error, equal steps | error, equal CPU time | times below uniform, fresh | "
-        + "error over the whole region | " * concentrated
-        + "mean squared residual | its spread | CPU seconds | of these adapting | effective rank, "
-        "even / own points |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |" + " --- |" * concentrated,
-    ]
-    budget = {r["seed"]: r["cpu_seconds"] for r in rows if r["sampler"] == FRESH}
-    timely = {
-        sampler: [
-            error_at(r["curve"], budget.get(r["seed"], np.inf))
-            for r in rows
-            if r["sampler"] == sampler
-        ]
-        for sampler in dict.fromkeys(r["sampler"] for r in rows)
-    }
-    for sampler, errors in timely.items():
-        mine = [r for r in rows if r["sampler"] == sampler]
-        cells = [
-            sampler,
-            _range([r["error"] for r in mine]),
-            _range(errors),
-            f"{np.median(timely[FRESH]) / np.median(errors):.2g}" if FRESH in timely else "-",
-            *([_range([r["error_even"] for r in mine])] if concentrated else []),
-            _range([r["mean_square"] for r in mine]),
-            f"{np.median([r['spread'] for r in mine]):.1f}",
-            f"{np.median([r['cpu_seconds'] for r in mine]):.1f}",
-            f"{100 * np.median([r['adapting'] for r in mine]):.0f} %",
-            " / ".join(_median([r.get(k) for r in mine]) for k in ("rank_even", "rank_own")),
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def error_at(curve: dict[str, list[float]], seconds: float) -> float:
-    """The last error measured before a time."""
-    before = [e for s, e in zip(curve["seconds"], curve["error"], strict=True) if s <= seconds]
-    return before[-1] if before else curve["error"][0]
-
-
-def _median(values: list[float | None]) -> str:
-    known = [v for v in values if v is not None]
-    return f"{np.median(known):.0f}" if known else "-"
-
-
-def _range(values: list[float]) -> str:
-    spread = f" ({min(values):.1e} to {max(values):.1e})" if len(values) > 1 else ""
-    return f"{np.median(values):.1e}{spread}"
