@@ -9,8 +9,8 @@ but the sampler is the same within a case, the number of points and the steps be
 included; stages of deep adaptive sampling are four times as long.
 
 Where a problem says in which core its solution lives, a set that was placed there by hand tells
-what points can do at best: where it fails too, the network and the steps are the limit. A row of
-its own shows the adversary whose points are all drawn from its flow.
+whether points are all that is missing. A row of its own shows the adversary whose points are all
+drawn from its flow.
 """
 
 from __future__ import annotations

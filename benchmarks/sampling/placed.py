@@ -1,6 +1,6 @@
 """Points where the solution is known to live: what no sampler can know, to tell points apart.
 
-Where training fails even with these points, the network or the steps are the limit.
+Where training fails even with these points, they are not all that is missing.
 """
 
 from __future__ import annotations

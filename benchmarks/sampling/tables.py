@@ -13,7 +13,7 @@ INTRODUCTION = f"""Errors are relative, in L2; medians over seeds, with the rang
 several. Equal CPU time is what training with fresh uniform points took at the same seed. Mean and \
 spread (relative standard deviation) of the squared residual are those at {FRESH_POINTS} fresh \
 uniform points. "{PLACED}" has nine tenths of its points in the core, where the problem names one: \
-what that does not solve is not a matter of points.
+what that does not solve is not a matter of points alone.
 
 How far the adversary came at equal CPU time; the goals are 10 times below uniform on peaks and \
 layers, no worse than rad by more than its spread, and less than 30 % of the time for adapting (20 \
