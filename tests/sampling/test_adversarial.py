@@ -8,7 +8,7 @@ from scipy import stats
 
 from pdenet.geometry import Box, Disk, Interval, Points
 from pdenet.sampling import AdversarialSampler
-from pdenet.sampling.player import Candidates
+from pdenet.sampling.candidates import Candidates
 
 SQUARE = Box(x=(0, 1), y=(0, 1))
 OPTIONS = {"points": 600, "pool": 300, "every": 10, "candidates": 1500, "retain": 0.5}
