@@ -53,7 +53,7 @@ def frequencies(problem: Problem) -> dict[str, float]:
         >>> round(found["x"]), round(found["t"])
         (3, 25)
     """
-    held = Residuals(problem, _Held(problem))
+    held = Residuals(problem, HeldFields(problem))
     found = dict.fromkeys(problem.coordinates, 0.0)
     for condition, function in _data(problem, held):
         x = condition.on.sample(POINTS, seed=0).x
@@ -97,7 +97,7 @@ def residual_frequencies(residuals: Residuals) -> dict[str, float]:
     return {name: math.sqrt(slope / size) if size > 0 else 0.0 for name, slope in slopes.items()}
 
 
-class _Held(nn.Module):
+class HeldFields(nn.Module):
     """Fields held at their start values at all times, zero where there are none.
 
     ``drift`` adds ``(t - t0)^order / order!`` to one column.
@@ -112,6 +112,7 @@ class _Held(nn.Module):
         self.drift: tuple[int, int] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map (n, coordinates) to (n, outputs)."""
         known = {name: x[..., i] for i, name in enumerate(self.coordinates)}
         zero = 0 * x[..., 0]
         columns = [zero + _at(value, known) for value in self.values]
@@ -214,7 +215,7 @@ def _rate(problem: Problem, held: Residuals) -> float:
     }
     orders = [c.count(axis) for n in inside for c in problem.demands[n].layout.channels]
     order, model = max(orders, default=0), held.model
-    assert isinstance(model, _Held)
+    assert isinstance(model, HeldFields)
     if order == 0 or not inside:
         return 0.0
     u, v = _motion(problem, held, inside, model, order)
@@ -231,7 +232,7 @@ def _motion(
     problem: Problem,
     held: Residuals,
     inside: dict[str, Condition],
-    model: _Held,
+    model: HeldFields,
     order: int,
 ) -> tuple[Tensor, Tensor]:
     """Fields at the first time, and their time derivatives of the equations' order: both (n, m)."""

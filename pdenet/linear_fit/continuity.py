@@ -69,7 +69,7 @@ class Continuity(nn.Module):
         x = points.x.to(like)
         i = self.coordinates.index(name)
         step = torch.zeros_like(x[:1])
-        step[:, i] = SIDE * self.network.grid.half_width(i)
+        step[:, i] = SIDE * min(self.network.grid.half_widths(i))
         before, behind = (self._patch(x + s * step) for s in (-1, 1))
         return {"x": x, "sign": behind - before}
 
@@ -113,10 +113,10 @@ class Continuity(nn.Module):
         even = _even(d - 1, on_face)
         found = []
         for place in self._faces(i):
-            half = torch.tensor([grid.half_width(k) for k in range(d)], dtype=torch.float64)
+            half = [grid.half_widths(k)[n] for k, n in enumerate(place)]
             centre = [grid.centres(k)[n] for k, n in enumerate(place)]
-            local = torch.cat([even[:, :i], torch.ones(len(even), 1), even[:, i:]], dim=1)
-            found.append(torch.tensor(centre, dtype=torch.float64) + half * local)
+            local = torch.cat([even[:, :i], torch.ones_like(even[:, :1]), even[:, i:]], dim=1)
+            found.append(local.new_tensor(centre) + local.new_tensor(half) * local)
         x = torch.cat(found)
         ones = torch.ones(len(x), dtype=torch.float64)
         return Points(self.coordinates, x, ones, ones, space=self.coordinates)

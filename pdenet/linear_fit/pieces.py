@@ -17,7 +17,7 @@ from pdenet.networks import BlockwiseLinear, PatchedNetwork
 from pdenet.tangent import RowSource
 
 FEWEST = 8  # patches; below, one dense problem is as fast
-TOGETHER = 8  # patches whose rows are made at once: fewer cost more calls, more cost empty columns
+TOGETHER = 2  # patches whose rows are made at once: one costs more calls, more cost empty columns
 
 
 @dataclass(frozen=True, eq=False)

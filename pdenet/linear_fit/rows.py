@@ -90,6 +90,7 @@ class ScaledRows:
         self.block_columns = None if apart is None else apart.columns
         self._pieces = _whole(sources, self.parameters) if apart is None else apart.pieces
         self._tangents: list[Tangent] = []
+        self._known: tuple[Tensor, list[Tensor]] | None = None
 
     def blocks(self) -> Iterator[Block]:
         """Rows and their values, both scaled.
@@ -138,7 +139,7 @@ class ScaledRows:
     def norm(self) -> float:
         """Norm of the scaled values at the present coefficients."""
         assert self.scales is not None, "make the rows once, so that they have scales"
-        return float((torch.cat(list(self._values())) * self.scales).norm())
+        return float((torch.cat(self._values()) * self.scales).norm())
 
     def root_mean_square(self) -> float:
         """The same a row."""
@@ -150,15 +151,13 @@ class ScaledRows:
         for _ in self.blocks():
             pass
 
-    def _values(self) -> Iterator[Tensor]:
-        """Unscaled values of every source, by forward sweeps alone."""
+    def _values(self) -> list[Tensor]:
+        """Unscaled values of every piece, by forward sweeps alone."""
         flat = flattened(self.parameters)
-        for piece in self._pieces:
-            piece.refresh(flat)
-            size = max(1, ROW_BYTES // (8 * sum(p.numel() for p in piece.parameters)))
-            points, source = piece.points, piece.source
-            names = [name for name in source.names if name in points]
-            yield torch.cat([_values(source, name, points[name], size) for name in names])
+        # A line search ends where the next step begins.
+        if self._known is None or not torch.equal(self._known[0], flat):
+            self._known = flat, [_values_of(piece, flat) for piece in self._pieces]
+        return self._known[1]
 
     def _scale(self, block: Tensor) -> Tensor:
         largest = block.abs().amax(1)
@@ -201,6 +200,13 @@ def _of_rows(tangent: Tangent, piece: Piece) -> Tensor | None:
         touched = piece.touched[name]
         parts.append(touched.repeat_interleave((rows.stop - rows.start) // len(touched), dim=0))
     return torch.cat(parts)
+
+
+def _values_of(piece: Piece, flat: Tensor) -> Tensor:
+    piece.refresh(flat)
+    size = max(1, ROW_BYTES // (8 * sum(p.numel() for p in piece.parameters)))
+    names = [name for name in piece.source.names if name in piece.points]
+    return torch.cat([_values(piece.source, name, piece.points[name], size) for name in names])
 
 
 @torch.no_grad()

@@ -92,7 +92,8 @@ def _window(run: Run, fits: Sequence[Fit], number: int, start: float, end: float
     if run.windows == 1:
         return run.share()
     values = continuation(run.problem, fits[-1].solver.residuals, start) if fits else None
-    return run.share(run.problem.at_time(start, end, values), number)
+    spent = sum(one.seconds.get("training", 0.0) for one in fits)
+    return run.share(run.problem.at_time(start, end, values), number, spent)
 
 
 def _finished(link: Run, saved: dict[str, Any]) -> Fit:

@@ -40,7 +40,9 @@ class Windows(nn.Module):
         time = x[..., self.column]
         # Jets pass too: their value decides, as the choice is constant between the edges.
         value = time if isinstance(time, Tensor) else time.value
-        numbers = torch.bucketize(value.detach().contiguous(), value.new_tensor(self.edges), right=True)
+        numbers = torch.bucketize(
+            value.detach().contiguous(), value.new_tensor(self.edges), right=True
+        )
         return routed(x, numbers, lambda number: self.models[number])
 
 

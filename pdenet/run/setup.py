@@ -36,6 +36,8 @@ BLOCK = 50  # optimizer steps a Lightning batch: its overhead is paid once for a
 # that is still not solved after so many steps, with so much time allowed, will need many more.
 COMPILE_STEPS, COMPILE_SECONDS = 1500, 100.0
 
+SHORTEST = 1e-3  # seconds of a window, where those before took all
+
 SINGLE = 1e-5  # relative error that single precision reaches at best, by experience
 
 
@@ -87,6 +89,9 @@ class Run:
         s = self.settings
         if s.windows != "auto":
             return []
+        if s.max_steps is not None:  # that many steps of training are asked for
+            self.settings = replace(s, windows=1)
+            return []
         windows, patches, reason = cut_time(
             self.problem, self.parts, s.max_seconds, s.precision, corrected=s.corrections > 0
         )
@@ -119,22 +124,26 @@ class Run:
         """Relative L2 error at which training ends and the problem counts as solved."""
         return self.settings.target_error or self.problem.target
 
-    def share(self, problem: Problem | None = None, window: int = 0) -> Run:
-        """The run of one fit, with its share of the seconds and steps.
+    def share(self, problem: Problem | None = None, window: int = 0, spent: float = 0.0) -> Run:
+        """The run of one fit, with its share of the steps, and of the seconds that are left.
 
         Args:
             problem: The problem on a window of time; None for the whole.
             window: The window's number.
+            spent: Training seconds of the windows before.
 
         Returns:
             The run.
         """
         s = self.settings
         n = self.windows * (1 + s.corrections)
+        left = (self.windows - window) * (1 + s.corrections)
         cut = replace(
             s,
             windows=1,
-            max_seconds=None if s.max_seconds is None else s.max_seconds / n,
+            max_seconds=None
+            if s.max_seconds is None
+            else max(SHORTEST, (s.max_seconds - spent) / left),
             max_steps=None if s.max_steps is None else max(1, s.max_steps // n),
         )
         if problem is None:

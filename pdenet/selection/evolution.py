@@ -14,7 +14,7 @@ from pdenet.solvers.least_squares import LeastSquares
 
 WINDOWS = 20  # fronts that a patch resolves move by less than its width, as a rule
 FEWEST, MOST = 16, 64  # patches; what time is left doubles them
-PATCH_SECONDS = 0.1  # of one core, for a patch of one field in one window
+PATCH_SECONDS = 0.15  # of one core, for a patch of one field in one window
 CLOSE = 1e-2  # of the residual, in the first window with few patches
 
 _TRIED: weakref.WeakKeyDictionary[Problem, str] = weakref.WeakKeyDictionary()
@@ -38,12 +38,13 @@ def cut_time(
 
     Returns:
         Number of windows, patches along the interval, and the reason in words; 1, 1 and nothing
-        where time is not cut.
+        where time is not cut, or too few seconds are allowed.
     """
     given = {k: ("" if p.given is not None else p.name, p.arguments) for k, p in parts.items()}
-    solver = parts["solver"]
+    solver, each = parts["solver"], PATCH_SECONDS * WINDOWS * problem.outputs
+    short = seconds is not None and seconds < FEWEST * each
     free = solver.given is None and solver.name == "auto" and not solver.arguments
-    if not free or asked_for(given, precision, corrected) or not _evolves(problem):
+    if not free or short or asked_for(given, precision, corrected) or not _evolves(problem):
         return 1, 1, ""
     if why_features(problem):  # waves of the whole domain do
         return 1, 1, ""
@@ -51,8 +52,7 @@ def cut_time(
         _TRIED[problem] = _tried(problem)
     if not _TRIED[problem]:
         return 1, 1, ""
-    each = PATCH_SECONDS * WINDOWS * problem.outputs
-    patches = MOST if seconds is None else min(MOST, max(FEWEST, int(seconds / each)))
+    patches = MOST if seconds is None else min(MOST, int(seconds / each))
     return WINDOWS, patches, _TRIED[problem]
 
 

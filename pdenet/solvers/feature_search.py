@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from pdenet.frequencies import HeldFields
 from pdenet.geometry import Points
 from pdenet.linear_fit import (
     CUT,
@@ -20,7 +21,7 @@ from pdenet.linear_fit import (
     most_columns,
     row_maker,
 )
-from pdenet.networks import Factory, build_network
+from pdenet.networks import Factory, PatchedFactory, build_network, find_window
 from pdenet.networks.initializers import Glorot, Initializer, PartitionOfUnity
 from pdenet.networks.layers import make_generator
 from pdenet.problem import Problem
@@ -28,7 +29,16 @@ from pdenet.record import StoppedBy
 from pdenet.residuals import Residuals
 from pdenet.sampling import DeterminantalSampler, Sampler
 from pdenet.solvers.drawing import Drawing
-from pdenet.solvers.feature_trials import Result, Trial, best_of, next_trial, resized, width_of
+from pdenet.solvers.feature_trials import (
+    Result,
+    Trial,
+    best_of,
+    next_trial,
+    read_trial,
+    resized,
+    width_of,
+)
+from pdenet.solvers.grading import graded_edges, moved_all
 from pdenet.solvers.hard.plan import HardPlan
 from pdenet.solvers.network_fit import Check, NetworkFit
 from pdenet.solvers.scales import output_scales
@@ -97,7 +107,8 @@ class FeatureSearch:
         }  # fmt: skip
         self.linear = is_linear(problem)
         self.results: list[Result] = []
-        self._first = self.trial = self.shown = Trial(self._width or 0, patches=patches)
+        edges = self._graded(patches, HeldFields(problem), start_only=True)
+        self._first = self.trial = self.shown = Trial(self._width or 0, 1.0, patches, edges)
         self.residuals = self._built(self.trial)
         # What has no last layer, or does not fit in memory, is refused before any work.
         if patches == 1:
@@ -181,10 +192,10 @@ class FeatureSearch:
         Args:
             state: What :meth:`state` gave.
         """
-        shown, device = Trial(**state["shown"]), self.device
+        shown, device = read_trial(state["shown"]), self.device
         if shown != self.shown:
             self.residuals = self._built(shown).to(device)
-        self.trial, self.shown = Trial(**state["trial"]), shown
+        self.trial, self.shown = read_trial(state["trial"]), shown
         self._least, self._work, self._stopped = state["least"], None, state["fit"]
         self.results = [Result.from_plain(result) for result in state["results"]]
         self.drawing = self._drawn(shown, self.residuals)
@@ -211,10 +222,11 @@ class FeatureSearch:
     def _checked(self) -> Check:
         """The check by the first network's features, also after a resume."""
         if self._check is None:
-            first = self._built(self._first).to(self.device)
+            begun = self.shown == self._first
+            first = self.residuals if begun else self._built(self._first).to(self.device)
             points = self._drawn(self._first, first).points
             weights, scaled = self._arguments["weights"], self._arguments["scaled"]
-            self._check = Check(first, points, weights, scaled)
+            self._check = Check(first, points, weights, scaled, self._first.edges)
         return self._check
 
     def _turn(self, work: NetworkFit) -> Ending | None:
@@ -231,8 +243,20 @@ class FeatureSearch:
         )
         if not isinstance(turn, Trial):
             return turn
+        if turn.patches > 1:
+            edges = self._graded(turn.patches, self.residuals.model)
+            turn = replace(turn, edges=edges)
         self.trial = turn
         return None
+
+    def _graded(
+        self, patches: int, values: Callable[[Tensor], Tensor], start_only: bool = False
+    ) -> tuple[float, ...]:
+        """Edges where time is one coordinate and an interval the other; else patches are equal."""
+        names = self.problem.coordinates
+        if patches == 1 or "t" not in names or len(names) != 2:
+            return ()
+        return graded_edges(values, self.problem, patches, start_only=start_only)
 
     def _drawn(self, trial: Trial, residuals: Residuals) -> Drawing:
         """Points in proportion to the features; on boundaries as their dimension asks."""
@@ -247,6 +271,7 @@ class FeatureSearch:
             self.sampler.tell(row_maker(residuals))
         drawing = Drawing(residuals, self.sampler)
         drawing.at(0)
+        drawing.points = moved_all(drawing.points, self.problem, trial.edges)
         return drawing
 
     def _built(self, trial: Trial) -> Residuals:
@@ -258,7 +283,7 @@ class FeatureSearch:
         if self._width is not None:
             network = resized(network, trial)
         if not isinstance(network, nn.Module):
-            network = self._structure(trial).structure(network)
+            network = self._structured(trial, network)
         core = build_network(
             network,
             coordinates=problem.coordinates,
@@ -275,15 +300,18 @@ class FeatureSearch:
             self.initializer.draw(core, make_generator(self.seed))
         return Residuals(problem, core if plan is None else plan.wrap(core), imposed)
 
-    def _structure(self, trial: Trial) -> Initializer:
+    def _structured(self, trial: Trial, network: Factory) -> Factory:
         if trial.patches == 1:
-            return self.initializer
+            return self.initializer.structure(network)
         names = self.problem.coordinates
-        counts = tuple(1 if name == "t" else trial.patches for name in names)
         order = max(demand.layout.order for demand in self.problem.demands.values())
-        if "t" in names:  # a local basis in space and time is too short for windows that overlap
-            return PartitionOfUnity(counts, "hard", allow_jumps=True)
-        return PartitionOfUnity(counts, "smooth" if order <= 2 else "infinitely-smooth")
+        if "t" not in names:
+            window = "smooth" if order <= 2 else "infinitely-smooth"
+            return PartitionOfUnity(trial.patches, window).structure(network)
+        # A local basis in space and time is too short for windows that overlap.
+        counts = tuple(1 if name == "t" else trial.patches for name in names)
+        nodes = {counts.index(trial.patches): trial.edges} if trial.edges else {}
+        return PatchedFactory(network, counts, find_window("hard"), nodes=nodes)
 
 
 def _result(trial: Trial, work: NetworkFit) -> Result:
@@ -315,4 +343,5 @@ def summary(search: FeatureSearch) -> dict[str, Any]:
     if not search.results:
         return {}
     best = best_of(search.results).plain()
+    best["trial"].pop("edges")
     return {**best, "linear": search.linear, "tried": len(search.results)}

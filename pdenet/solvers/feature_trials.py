@@ -37,11 +37,13 @@ class Trial:
         width: Features.
         stretch: What the range that was started from is multiplied by.
         patches: Patches along every space coordinate, which share the features.
+        edges: Of patches of unequal width along an interval, from -1 to 1; empty for equal ones.
     """
 
     width: int
     stretch: float = 1.0
     patches: int = 1
+    edges: tuple[float, ...] = ()
 
 
 UNSEEN = 0.01  # of the residual: waves of the whole domain do not see a layer, patches do
@@ -83,7 +85,19 @@ class Result:
     @classmethod
     def from_plain(cls, data: Mapping[str, Any]) -> Result:
         """What :meth:`plain` gave."""
-        return cls(**{**data, "trial": Trial(**data["trial"])})
+        return cls(**{**data, "trial": read_trial(data["trial"])})
+
+
+def read_trial(data: Mapping[str, Any]) -> Trial:
+    """A trial from plain data.
+
+    Args:
+        data: Its fields.
+
+    Returns:
+        The trial.
+    """
+    return Trial(**{**data, "edges": tuple(data["edges"])})
 
 
 def best_of(results: Sequence[Result]) -> Result:
@@ -130,7 +144,7 @@ def next_trial(
             f"{best.columns} coefficients leave {best.residual:.0e} of the residual, and neither "
             "more features nor a wider range lower it much further"
         )
-    tried = {result.trial for result in results}
+    tried = {replace(result.trial, edges=()) for result in results}
     left = [trial for trial in _candidates(best, dimension) if trial not in tried]
     costs = [_cost(trial, results, linear) for trial in left]
     pairs = list(zip(left, costs, strict=True))
@@ -159,7 +173,7 @@ def _candidates(best: Result, dimension: int) -> list[Trial]:
     # The span of waves grows like the volume of the box that their frequencies fill.
     factor = min(2.0, max(LEAST_STRETCH, (0.97 / max(share, 0.01)) ** (1 / dimension)))
     wider = round(best.trial.stretch * factor, 3)
-    twice, trial = 2 * best.trial.width, best.trial
+    twice, trial = 2 * best.trial.width, replace(best.trial, edges=())
     if trial.patches > 1:
         return [replace(trial, width=twice, patches=2 * trial.patches), replace(trial, width=twice)]
     more, wide = replace(trial, width=twice), replace(trial, stretch=wider)

@@ -22,6 +22,7 @@ from pdenet.linear_fit import (
     take_over,
 )
 from pdenet.residuals import Residuals
+from pdenet.solvers.grading import moved_all
 
 CHECK_SEED = 4_099  # fresh points, which no sampler draws
 CHECK_SHARE = 6  # one fresh point to so many points of the fit
@@ -41,6 +42,7 @@ class Check:
         points: Points of every condition, for their numbers.
         weights: Factor of each condition's squares.
         scaled: Whether rows are scaled.
+        edges: Of the first network's patches, where they are graded.
     """
 
     def __init__(
@@ -49,11 +51,14 @@ class Check:
         points: Mapping[str, Points],
         weights: Mapping[str, float],
         scaled: bool,
+        edges: tuple[float, ...] = (),
     ) -> None:
-        self.points, self.weights, self.scaled = _fresh(residuals, points), weights, scaled
+        fresh = moved_all(_fresh(residuals, points), residuals.problem, edges)
+        self.points, self.weights, self.scaled = fresh, weights, scaled
         self._first: Tensor | None = None
-        _, rows = self.of(residuals)
-        self._first = rows.scales
+        self._own: tuple[Residuals, float, ScaledRows] | None = None
+        unit, rows = self.of(residuals)
+        self._first, self._own = rows.scales, (residuals, unit, rows)
 
     def of(self, residuals: Residuals) -> tuple[float, ScaledRows]:
         """Rows of a network at the fresh points, and their root mean square at zero coefficients.
@@ -64,6 +69,8 @@ class Check:
         Returns:
             The root mean square, 1 where it is zero; and the rows.
         """
+        if self._own is not None and residuals is self._own[0]:
+            return self._own[1:]
         parameters = coefficients(residuals)
         rows = ScaledRows([(residuals, self.points)], parameters, self.weights, self.scaled)
         kept = flattened(parameters)

@@ -45,6 +45,7 @@ class PatchedFactory:
             are left out; None keeps all.
         periods: Period by input, in scaled units.
         harmonics: Waves along periodic inputs.
+        nodes: Edges of patches of unequal width by input, as of :class:`Grid`.
 
     Raises:
         ValueError: ``factory`` has no width, or sizes do not fit.
@@ -59,6 +60,7 @@ class PatchedFactory:
     region: Tensor | None = field(default=None, compare=False)
     periods: Mapping[int, float] = field(default_factory=dict)
     harmonics: int = 3
+    nodes: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if _default(self.factory, "width") is None:
@@ -91,7 +93,7 @@ class PatchedFactory:
         Returns:
             Maps (n, inputs) to (n, outputs).
         """
-        grid = Grid(read_counts(self.patches, inputs), self.periods)
+        grid = Grid(read_counts(self.patches, inputs), self.periods, nodes=self.nodes)
         if self.region is not None:
             grid = grid.holding(self.region, self.window.overlap)
         width = self.width or self._share(len(grid.places))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -21,9 +21,10 @@ class Grid:
         counts: Patches along each input.
         periods: Period by input, in scaled units, where patches close to a ring.
         places: Indices of the patches that are there; all if empty.
+        nodes: Edges of patches of unequal width, from -1 to 1, by input; others are equal.
 
     Raises:
-        ValueError: A count is not a positive whole number.
+        ValueError: A count is not a positive whole number, or edges do not fit.
 
     Example:
         >>> grid = Grid((2, 3))
@@ -34,24 +35,37 @@ class Grid:
     counts: tuple[int, ...]
     periods: Mapping[int, float] = field(default_factory=dict)
     places: tuple[Place, ...] = ()
+    nodes: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.counts or any(
             isinstance(m, bool) or not isinstance(m, int) or m < 1 for m in self.counts
         ):
             raise ValueError(f"patches={self.counts} must be whole numbers of at least 1.")
+        for i, edges in self.nodes.items():
+            ends = (edges[0], edges[-1]) == (-1.0, 1.0) and len(edges) == self.counts[i] + 1
+            if i in self.periods or not ends or any(b <= a for a, b in itertools.pairwise(edges)):
+                raise ValueError(
+                    f"Edges of {self.counts[i]} patches must grow from -1 to 1, one more than "
+                    f"patches, along inputs that are not periodic; got {edges} for input {i}."
+                )
         if not self.places:
             every = tuple(itertools.product(*map(range, self.counts)))
             object.__setattr__(self, "places", every)
 
-    def half_width(self, i: int) -> float:
-        """Half the width of a patch along an input, in scaled units."""
-        return self.periods.get(i, 2.0) / (2 * self.counts[i])
+    def half_widths(self, i: int) -> list[float]:
+        """Half the width of each patch along an input, in scaled units."""
+        return [(b - a) / 2 for a, b in itertools.pairwise(self._edges(i))]
 
     def centres(self, i: int) -> list[float]:
         """Centres of the patches along an input, in scaled units."""
-        half = self.half_width(i)
-        return [-1 + (2 * n + 1) * half for n in range(self.counts[i])]
+        return [(a + b) / 2 for a, b in itertools.pairwise(self._edges(i))]
+
+    def _edges(self, i: int) -> Sequence[float]:
+        if i in self.nodes:
+            return self.nodes[i]
+        width = self.periods.get(i, 2.0) / self.counts[i]
+        return [-1 + n * width for n in range(self.counts[i] + 1)]
 
     def ring(self, i: int) -> bool:
         """Whether patches along an input close to a ring."""
@@ -88,12 +102,12 @@ class Grid:
         )
         if not kept:
             raise ValueError(f"None of the {len(self.places)} patches holds a point of the region.")
-        return Grid(self.counts, self.periods, kept)
+        return replace(self, places=kept)
 
     def _reached(self, i: int, x: Tensor, overlap: float) -> Tensor:
         """Which points lie in a patch along one input, shape (k, patches)."""
         centres = torch.tensor(self.centres(i), dtype=x.dtype)
-        t = (x[:, None] - centres) / self.half_width(i)
+        t = (x[:, None] - centres) / torch.tensor(self.half_widths(i), dtype=x.dtype)
         if self.ring(i):
             t = t - 2 * self.counts[i] * torch.round(t / (2 * self.counts[i]))
         lower, upper = (torch.tensor(ends) for ends in self.edges(i))

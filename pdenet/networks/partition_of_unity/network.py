@@ -38,6 +38,9 @@ class PatchedNetwork(nn.Module):
             inputs; or None.
         harmonics: Waves along periodic inputs with one patch, and for ``overall``.
 
+    Raises:
+        ValueError: Windows of patches of unequal width overlap.
+
     Reference:
         Chen, Chi, E and Yang, Bridging traditional and machine learning-based algorithms for
         solving PDEs: the random feature method, J. Mach. Learn. 1(3), 268-298 (2022).
@@ -61,6 +64,11 @@ class PatchedNetwork(nn.Module):
         harmonics: int = 3,
     ) -> None:
         super().__init__()
+        if grid.nodes and window.conforming:
+            raise ValueError(
+                f"Window {window.name!r} overlaps neighbours of equal width; patches of unequal "
+                "width take 'hard'."
+            )
         self.grid, self.window = grid, window
         self.local, self.trunk, self.overall = local, trunk, overall
         self._register(grid)
@@ -75,9 +83,9 @@ class PatchedNetwork(nn.Module):
         slopes, offsets, periods = torch.zeros(starts[-1], d), [], []
         lower, upper = [], []
         for i, count in enumerate(counts):
-            half = grid.half_width(i)
-            slopes[starts[i] : starts[i + 1], i] = 1 / half
-            offsets += [-centre / half for centre in grid.centres(i)]
+            halves = grid.half_widths(i)
+            slopes[starts[i] : starts[i + 1], i] = 1 / torch.tensor(halves)
+            offsets += [-c / half for c, half in zip(grid.centres(i), halves, strict=True)]
             periods += [2.0 * count if grid.ring(i) else 0.0] * count
             ends = grid.edges(i)
             lower, upper = lower + ends[0], upper + ends[1]
@@ -123,10 +131,18 @@ class PatchedNetwork(nn.Module):
         """One in the patch where a point lies, along each input; counted from the first patch."""
         parts = []
         for i, part in enumerate(t.split(self.grid.counts, dim=-1)):
-            count, cell = self.grid.counts[i], torch.floor((part[..., :1] + 1) / 2)
-            cell = cell % count if self.grid.ring(i) else cell.clamp(0, count - 1)
+            count, first = self.grid.counts[i], part[..., :1]
+            cell = torch.bucketize(first.contiguous(), self._inner(i, first), right=True)
+            if self.grid.ring(i):
+                cell = torch.floor((first + 1) / 2) % count
             parts.append(cell == torch.arange(count, device=t.device))
         return torch.cat(parts, dim=-1).to(t.dtype)
+
+    def _inner(self, i: int, like: Tensor) -> Tensor:
+        """Edges between patches along an input, in coordinates of the first."""
+        halves, centres = self.grid.half_widths(i), self.grid.centres(i)
+        ends = [(c + h - centres[0]) / halves[0] for c, h in zip(centres, halves, strict=True)]
+        return like.new_tensor(ends[:-1])
 
     def parts(self, x: Tensor, t: Tensor) -> Tensor:
         """What local networks give everywhere, without windows.

@@ -1,0 +1,79 @@
+"""When time is cut into windows without being asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pdenet import Problem
+from pdenet.catalogue import find
+from pdenet.problems.burgers import burgers
+from pdenet.run.setup import Run
+from pdenet.selection import DEFAULT_NAMES, Part
+from pdenet.selection.evolution import cut_time
+from pdenet.settings import PARTS, Settings
+
+
+def parts(**given: Any) -> dict[str, Part]:
+    return {kind: Part.parse(kind, given.get(kind, DEFAULT_NAMES[kind])) for kind in PARTS}
+
+
+@pytest.fixture(scope="module")
+def front() -> Problem:
+    return burgers()
+
+
+def test_fronts_are_followed_by_patches(front: Problem) -> None:
+    windows, patches, reason = cut_time(front, parts(), 120.0)
+    assert windows == 20
+    assert patches == 40
+    assert "of the residual" in reason
+    # Less time buys fewer patches, too little none, no limit all of them.
+    assert cut_time(front, parts(), 60.0)[1] == 20
+    assert cut_time(front, parts(), 10.0) == (1, 1, "")
+    assert cut_time(front, parts(), None)[1] == 64
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"solver": "pinn"},
+        {"solver": {"name": "least-squares", "patches": 4}},
+        {"optimizer": "adam"},
+        {"network": "siren"},
+    ],
+    ids=str,
+)
+def test_what_was_asked_for_is_kept(front: Problem, given: dict[str, Any]) -> None:
+    assert cut_time(front, parts(**given), 120.0) == (1, 1, "")
+
+
+def test_single_precision_and_corrections_are_trained(front: Problem) -> None:
+    assert cut_time(front, parts(), 120.0, precision=32) == (1, 1, "")
+    assert cut_time(front, parts(), 120.0, corrected=True) == (1, 1, "")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "poisson-1d",  # no time
+        "wave-1d",  # waves of the whole domain do
+        "inverse-diffusion",  # an unknown constant belongs to all windows
+        "burgers-operator",
+    ],
+)
+def test_other_problems_are_not_cut(name: str) -> None:
+    assert cut_time(find(name).build(), parts(), 120.0) == (1, 1, "")
+
+
+def test_settings_keep_what_was_chosen(front: Problem) -> None:
+    settings = Settings(problem={"name": "burgers"}, max_seconds=75.0)
+    run = Run(front, parts(), settings)
+    assert run.windows == run.settings.windows == 20
+    assert run.settings.solver == {"name": "least-squares", "patches": 25}
+    assert run.reasons[0].startswith("solver: least-squares, 20 windows of 25 patches, since")
+    again = Settings.from_mapping(vars(run.settings), "config.yaml")
+    assert again == run.settings
+    steps = Settings(problem={"name": "burgers"}, max_steps=10)
+    assert Run(front, parts(), steps).windows == 1
