@@ -48,6 +48,19 @@ class Goal:
 FITTED: Options = {"solver": "least-squares"}
 
 
+def followed(windows: int, patches: int) -> Options:
+    """Least squares of patches that follow what moves on an interval.
+
+    Args:
+        windows: Of time.
+        patches: Along the interval, doubled where time allows.
+
+    Returns:
+        Options of a solve.
+    """
+    return {"solver": {"name": "least-squares", "patches": patches}, "windows": windows}
+
+
 def trained(
     width: int, depth: int, points: int, *, first: int = 200, every: int = 500, **more: Any
 ) -> Options:
@@ -91,14 +104,13 @@ GOALS: dict[str, Goal] = {
              {"dimension": 5}),
         Goal("poisson-nd", 1e-5, options=trained(32, 2, 6000, first=1000),
              parameters={"dimension": 10}),
-        Goal("burgers", 8e-9, "8.25e-9, 1.62e-8 [2]", trained(30, 3, 5000)),
-        Goal("allen-cahn", 5e-7, "9.43e-7 [2]", trained(30, 3, 5000, balance=START)),
-        Goal("korteweg-de-vries", 1e-5, "3.40e-4 [3]", trained(30, 3, 5000)),
-        Goal("kuramoto-sivashinsky", 2e-5, "2.65e-5 [2]", trained(30, 3, 3000, windows=5),
-             {"t_final": 0.5}, stop_at=1e-8),
-        Goal("kuramoto-sivashinsky", 1e-4, "6.51e-4 [2]; 3.86e-2 [3]",
-             trained(30, 3, 3000, windows=10), {"t_final": 1.0}, stop_at=1e-9),
-        Goal("schrodinger", 1e-6, options=trained(40, 2, 5000)),
+        Goal("burgers", 8e-9, "8.25e-9, 1.62e-8 [2]", followed(20, 64)),
+        Goal("allen-cahn", 5e-7, "9.43e-7 [2]", followed(40, 64)),
+        Goal("korteweg-de-vries", 1e-5, "3.40e-4 [3]", followed(20, 48)),
+        Goal("kuramoto-sivashinsky", 2e-5, "2.65e-5 [2]", followed(40, 48), {"t_final": 0.5}),
+        Goal("kuramoto-sivashinsky", 1e-4, "6.51e-4 [2]; 3.86e-2 [3]", followed(50, 48),
+             {"t_final": 1.0}),
+        Goal("schrodinger", 1e-6, options=followed(25, 24)),
         Goal("lid-driven-cavity", 1e-3, options=trained(30, 3, 4000, first=60),
              parameters={"reynolds": 100}),
         Goal("lid-driven-cavity", 1e-2, options=trained(30, 3, 4000, first=60),

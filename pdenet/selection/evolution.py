@@ -41,7 +41,7 @@ def cut_time(
         where time is not cut, or too few seconds are allowed.
     """
     given = {k: ("" if p.given is not None else p.name, p.arguments) for k, p in parts.items()}
-    solver, each = parts["solver"], PATCH_SECONDS * WINDOWS * problem.outputs
+    solver, each = parts["solver"], PATCH_SECONDS * WINDOWS * problem.outputs**2
     short = seconds is not None and seconds < FEWEST * each
     free = solver.given is None and solver.name == "auto" and not solver.arguments
     if not free or short or asked_for(given, precision, corrected) or not _evolves(problem):

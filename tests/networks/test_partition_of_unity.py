@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from functools import partial
 from typing import Any
@@ -220,3 +221,55 @@ def test_factorized_layers_cannot_stand_side_by_side() -> None:
 def test_grid_needs_whole_numbers() -> None:
     with pytest.raises(ValueError, match="whole numbers"):
         Grid((2, 0))
+
+
+EDGES = (-1.0, -0.9, -0.5, -0.45, -0.4, 0.0, 0.1, 0.7, 0.8, 1.0)
+
+
+@pytest.mark.parametrize("nodes", [{}, {0: EDGES}], ids=["equal", "graded"])
+def test_patches_evaluated_one_by_one_give_the_same(nodes: dict[int, tuple[float, ...]]) -> None:
+    make = PatchedFactory(partial(MLP, width=27, depth=2), (9, 1), WINDOWS["hard"], nodes=nodes)
+    network = make(2, 2).double()
+    assert network.each_alone
+    x = 2 * torch.rand(40, 2, dtype=torch.float64) - 1
+    layout = Layout(("x", "t"), [(), (0,), (0, 0), (1,)])
+    together = propagate(network, x, layout)
+    with torch.no_grad():
+        alone, values = propagate(network, x, layout), network(x)
+    for k in range(len(layout)):
+        torch.testing.assert_close(alone.channels[k], together.channels[k], rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(values, together.channels[0], rtol=1e-12, atol=1e-12)
+
+
+def test_graded_patches_have_local_coordinates_of_their_own() -> None:
+    grid = Grid((9, 1), nodes={0: EDGES})
+    network = PatchedFactory(partial(MLP, width=27), (9, 1), WINDOWS["hard"], nodes={0: EDGES})(
+        2, 1
+    )
+    for n, (low, high) in enumerate(itertools.pairwise(EDGES)):
+        assert grid.centres(0)[n] == pytest.approx((low + high) / 2)
+        ends = torch.tensor([[low, 0.0], [high, 0.0]])
+        torch.testing.assert_close(network.coordinates(ends)[:, n], torch.tensor([-1.0, 1.0]))
+        inside = torch.tensor([[low + 0.01, 0.3], [high - 0.01, 0.3]])
+        assert windows(network, inside)[:, n].tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("edges", "periods", "window"),
+    [
+        ((-1.0, 0.0, 1.0), {}, "smooth"),
+        ((-1.0, 0.0), {}, "hard"),
+        ((-1.0, 1.5, 1.0), {}, "hard"),
+        ((-0.9, 0.0, 1.0), {}, "hard"),
+        ((-1.0, 0.0, 1.0), {0: 2.0}, "hard"),
+    ],
+    ids=str,
+)
+def test_edges_that_do_not_fit_are_refused(
+    edges: tuple[float, ...], periods: dict[int, float], window: str
+) -> None:
+    make = PatchedFactory(
+        partial(MLP, width=8), (2, 1), WINDOWS[window], nodes={0: edges}, periods=periods
+    )
+    with pytest.raises(ValueError, match=r"unequal width|must grow from -1 to 1"):
+        make(2, 1)
