@@ -258,8 +258,9 @@ def _parser(entry: Entry | None, names: Mapping[str, str]) -> _Parser:
     return parser
 
 
-def _whole_or_auto(text: str) -> int | str:
+def _whole_or_auto(value: Any) -> int | str:
     """A whole number; other words are left to the settings' own check."""
+    text = str(value)
     return int(text) if text.lstrip("+-").isdecimal() else text
 
 

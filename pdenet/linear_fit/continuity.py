@@ -115,7 +115,7 @@ class Continuity(nn.Module):
         for place in self._faces(i):
             half = [grid.half_widths(k)[n] for k, n in enumerate(place)]
             centre = [grid.centres(k)[n] for k, n in enumerate(place)]
-            local = torch.cat([even[:, :i], torch.ones_like(even[:, :1]), even[:, i:]], dim=1)
+            local = torch.cat([even[:, :i], even.new_ones(len(even), 1), even[:, i:]], dim=1)
             found.append(local.new_tensor(centre) + local.new_tensor(half) * local)
         x = torch.cat(found)
         ones = torch.ones(len(x), dtype=torch.float64)

@@ -46,7 +46,7 @@ class Fronts:
         >>> fronts = Fronts([torch.tensor([0]), torch.tensor([1])])
         >>> fronts.add((0,), torch.eye(1).double(), torch.ones(1).double())
         >>> fronts.add((0, 1), torch.tensor([[1.0, 1.0]]).double(), torch.zeros(1).double())
-        >>> fronts.solve().x.tolist()
+        >>> [round(x, 6) for x in fronts.solve().x.tolist()]
         [1.0, -1.0]
     """
 
