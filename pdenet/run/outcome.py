@@ -14,7 +14,7 @@ from pdenet.residuals import Residuals
 from pdenet.run.chain import joined_points
 from pdenet.run.fit import Fit
 from pdenet.run.setup import Run
-from pdenet.solvers import Correction
+from pdenet.solvers import Correction, LeastSquares
 
 
 def outcome(run: Run, fits: Sequence[Fit], residuals: Residuals, earlier: Record | None) -> Record:
@@ -40,6 +40,7 @@ def outcome(run: Run, fits: Sequence[Fit], residuals: Residuals, earlier: Record
     errors = _with_constants(errors, constants)
     verdict, reasons = judge(run.problem, errors, found, last.stopped_by, run.target)
     reasons += [] if last.broken else last.solver.remarks(found)
+    reasons += _cut_short(fits)
     sampling = last.solver.sampler.report()
     reasons += [] if sampling is None else sampling["warnings"]
     seconds = _seconds(fits, earlier)
@@ -79,6 +80,19 @@ def outcome(run: Run, fits: Sequence[Fit], residuals: Residuals, earlier: Record
         diagnostics=findings(last.diagnoses, reached=last.stopped_by in ("target", "converged")),
         fits=[_summary(one) for one in fits] if len(fits) > 1 else [],
     )
+
+
+def _cut_short(fits: Sequence[Fit]) -> list[str]:
+    """Windows whose end tells nothing, as all later ones start from it."""
+    count = sum(
+        isinstance(one.solver, LeastSquares) and not one.solver.search.results for one in fits
+    )
+    if not count or len(fits) == 1:
+        return []
+    return [
+        f"{count} of {len(fits)} windows ended before their first least-squares problem was "
+        "solved; allow more --max-seconds, or fewer patches."
+    ]
 
 
 def _summary(one: Fit) -> dict[str, Any]:

@@ -244,7 +244,8 @@ class FeatureSearch:
         if not isinstance(turn, Trial):
             return turn
         if turn.patches > 1:
-            edges = self._graded(turn.patches, self.residuals.model)
+            model, device = self.residuals.model, self.device
+            edges = self._graded(turn.patches, lambda x: model(x.to(device)))
             turn = replace(turn, edges=edges)
         self.trial = turn
         return None

@@ -187,3 +187,9 @@ def test_ends_given_by_values_too() -> None:
     with torch.no_grad():
         found = solver.search.residuals.model(x)[:, 0]
     assert float((found - exact(x[:, 0], x[:, 1])).abs().max()) < 1e-7
+
+
+def test_windows_that_are_cut_short_are_named() -> None:
+    solver = {"name": "least-squares", "patches": 8}
+    record = pdenet.solve(ring(), solver, windows=2, max_steps=2).record
+    assert any(reason.startswith("2 of 2 windows ended before") for reason in record.reasons)
