@@ -240,9 +240,10 @@ def width_at_once(model: nn.Module) -> int:
         model: Any network.
 
     Returns:
-        The width; that of one patch where they are evaluated one by one.
+        The width; where patches are evaluated one by one, a part of one patch's, as points spread
+        over many of them.
     """
     cores = [m for m in model.modules() if isinstance(m, PatchedNetwork) and m.each_alone]
-    shares = {id(p): len(core.places) for core in cores for p in core.parameters()}
+    shares = {id(p): MANY * len(core.places) for core in cores for p in core.parameters()}
     widths = (p.shape[0] // shares.get(id(p), 1) for p in model.parameters() if p.ndim)
-    return max(widths, default=1)
+    return max([1, *widths])
