@@ -101,7 +101,7 @@ def _appended(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
         now: The record to be, still without rows.
 
     Returns:
-        The rows before, with lists of options joined.
+        The rows before, with lists of options joined; None, which stands for all, stays.
 
     Raises:
         ValueError: The two would not be comparable.
@@ -117,7 +117,7 @@ def _appended(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
         known = options.get(name, value)
         if isinstance(value, list) and isinstance(known, list):
             options[name] = [*known, *(v for v in value if v not in known)]
-        elif known != value:
+        elif known != value and not (known is None and isinstance(value, list)):
             raise ValueError(
                 f"--append: the record was made with {name} {known!r}, but this run has {value!r}."
             )
