@@ -25,7 +25,8 @@ class Values(nn.Module):
 
     def __init__(self, model: nn.Module, wanted: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
-        self.model, self.wanted = model, wanted
+        self.model = model
+        self.wanted = lambda x: wanted(x)  # no child: a network's values are no rows of its own
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -151,7 +151,10 @@ class FeatureSearch:
             return None
         self.results.append(_result(self.trial, work))
         self._work = None
-        return self._turn(work)
+        ending = self._turn(work)
+        if ending is not None:
+            self._check = None  # its rows are large, and windows of time keep their searches
+        return ending
 
     def run(self) -> Ending:
         """Steps to the end.

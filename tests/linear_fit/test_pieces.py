@@ -20,6 +20,7 @@ from pdenet.linear_fit import (
     pieces,
     take_over,
 )
+from pdenet.linear_fit.projection import Values
 from pdenet.linear_fit.solve import solve_rows
 from pdenet.networks import PatchedFactory, RandomFeatures, build_network, find_window
 from pdenet.residuals import Residuals
@@ -182,3 +183,12 @@ def test_memory_bound_is_that_of_rows_where_they_are_apart() -> None:
     fit = LastLayerFit(residuals, drawn, more=joints, max_bytes=20_000)
     with pytest.raises(ValueError, match="more than max_bytes"):
         fit.step()
+
+
+def test_values_of_another_network_of_patches_are_taken_over_apart() -> None:
+    problem = system()
+    old, _, _ = patched(problem, (9, 1), "hard")
+    new, drawn, _ = patched(problem, (18, 1), "hard")
+    source = Values(new.model, old.model)
+    rows = ScaledRows([(source, {"values": drawn["first"]})], coefficients(new), scaled=False)
+    assert rows.block_columns is not None
