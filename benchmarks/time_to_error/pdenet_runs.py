@@ -44,6 +44,8 @@ def _run(watch: Stopwatch, seed: int, solver: str, optimizer: str = "auto") -> N
         target_error=watch.target,
     )
     record = solution.record
+    if len(record.fits) > 1:  # each window's network alone knows nothing of other times
+        watch.look(lambda x: _values(solution.residuals, x), always=True)
     parts = (record.solver, record.network, record.sampler, record.optimizer)
     watch.note(settings=", ".join(_described(part) for part in parts) + ", float64")
     watch.end(record.stopped_by)
