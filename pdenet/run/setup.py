@@ -150,6 +150,10 @@ class Run:
             one = copy.copy(self)
             one.settings = cut
             return one
+        make = self.chosen["solver"].build()
+        if getattr(make, "func", make).direct:
+            # It ends by itself; what a window leaves on purpose grows in the next.
+            cut = replace(cut, target_error=None)
         parts = {kind: part.for_window(problem) for kind, part in self.parts.items()}
         return Run(problem, parts, cut, self.callbacks, None, self.progress, (window, 0))
 

@@ -193,3 +193,12 @@ def test_windows_that_are_cut_short_are_named() -> None:
     solver = {"name": "least-squares", "patches": 8}
     record = pdenet.solve(ring(), solver, windows=2, max_steps=2).record
     assert any(reason.startswith("2 of 2 windows ended before") for reason in record.reasons)
+
+
+def test_windows_do_not_stop_at_the_target_of_the_whole() -> None:
+    problem = burgers(nu=0.1).at_time(0.0, 0.2)
+    solver = {"name": "least-squares", "patches": 8, "refine": False}
+    solution = pdenet.solve(problem, solver, windows=2, target_error=1e-2)
+    assert {fit["stopped_by"] for fit in solution.record.fits} == {"converged"}
+    assert solution.record.worst_error is not None
+    assert solution.record.worst_error < 1e-6
