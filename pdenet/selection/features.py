@@ -8,7 +8,13 @@ from collections.abc import Callable
 from pdenet.linear_fit import is_linear
 from pdenet.problem import Problem
 from pdenet.selection.parts import Choice
-from pdenet.solvers.feature_trials import Result, best_of, default_features, points_for
+from pdenet.solvers.feature_trials import (
+    Result,
+    best_of,
+    check_patches,
+    default_features,
+    points_for,
+)
 from pdenet.solvers.least_squares import LeastSquares
 
 MOST_DIMENSIONS = {True: 3, False: 2}  # of linear problems, and of others
@@ -79,6 +85,7 @@ def choose_for_features(kind: str, problem: Problem, patches: int = 1) -> Choice
     Returns:
         Its name, its arguments, and the reason.
     """
+    check_patches(patches)
     return CHOICES[kind](problem, patches)
 
 

@@ -199,6 +199,19 @@ def _operations(rows: int, columns: int, patches: int) -> float:
     return 2.0 * rows * columns**2 + 4.0 * columns**3
 
 
+def check_patches(patches: int) -> None:
+    """Refuses what is no number of patches.
+
+    Args:
+        patches: The number.
+
+    Raises:
+        ValueError: It is not a whole number of at least 1.
+    """
+    if isinstance(patches, bool) or not isinstance(patches, int) or patches < 1:
+        raise ValueError(f"patches={patches!r} must be a whole number of at least 1.")
+
+
 def default_features(problem: Problem, patches: int = 1) -> dict[str, Any]:
     """Width and ranges to start from.
 

@@ -20,7 +20,12 @@ from pdenet.problem import Problem
 from pdenet.sampling import SobolSampler
 from pdenet.solvers.base import Solver
 from pdenet.solvers.feature_search import Ending, FeatureSearch, summary
-from pdenet.solvers.feature_trials import default_features, points_for, width_of
+from pdenet.solvers.feature_trials import (
+    check_patches,
+    default_features,
+    points_for,
+    width_of,
+)
 from pdenet.solvers.hard import plan_hard_conditions
 
 SECONDS = 60.0  # what is planned for where nobody says
@@ -126,7 +131,7 @@ class LeastSquares(Solver):
         **training: Any,
     ) -> None:
         _check(dtype, cut, seconds, training)
-        _check_patches(patches, network, initializer)
+        _check_structure(patches, network, initializer)
         if network is None:
             network = partial(RandomFeatures, **default_features(problem, patches))
         self.plan = None
@@ -246,11 +251,10 @@ class LeastSquares(Solver):
         return super().load_state_dict(state_dict, strict, assign)
 
 
-def _check_patches(
+def _check_structure(
     patches: int, network: nn.Module | Factory | None, initializer: Initializer | None
 ) -> None:
-    if isinstance(patches, bool) or not isinstance(patches, int) or patches < 1:
-        raise ValueError(f"patches={patches!r} must be a whole number of at least 1.")
+    check_patches(patches)
     if patches == 1:
         return
     if initializer is not None and initializer.rebuilds:

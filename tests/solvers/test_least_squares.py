@@ -342,6 +342,7 @@ def test_time_may_be_cut_into_windows() -> None:
         (["poisson-1d", "--solver", "least-squares", "--optimizer", "adam"], 2),
         (["poisson-1d", "--solver", "least-squares", "--precision", "32"], 2),
         (["poisson-1d", "--solver", "least-squares", "--solver.cut", "2"], 2),
+        (["poisson-1d", "--solver", "least-squares", "--solver.patches", "0"], 2),
         (["poisson-1d", "--solver", "least-squares", "--network.scale", "[1, 2]"], 2),
         (["poisson-1d", "--solver", "pinn", "--sampler", "determinantal"], 2),
     ],
