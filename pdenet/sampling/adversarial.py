@@ -42,14 +42,15 @@ class AdversarialSampler(AdaptiveSampler):
     entropy :math:`\beta H(p)` in place of the penalty, the best p is proportional to
     :math:`\exp(r^2 / \beta)`.
 
-    Limits: points go where the residual is large, which helps where uniform ones miss it, and where
-    the network is able to lower it there. Fewer points than parameters leave false layers between
-    them, which adaptation moves but does not remove; layers of width 3e-3 and less were found
-    neither by this sampler nor by RAD or uniform points, of which 200 were tried for 400 steps. In ten dimensions peaks were not found within 120 steps;
-    points placed there by hand lead to them with some seeds only. Where uniform points do as well,
-    the time for adapting is lost. A flow step costs as much as a few steps of a small network, and
-    more with the dimension: in ten dimensions take fewer ``flow_steps``, a smaller ``pool`` and
-    fewer ``candidates``.
+    Limits: points go where the residual is large, which helps where uniform ones miss it, and
+    where the network is able to lower it there. Fewer points than parameters leave false layers
+    between them, which adaptation moves but does not remove; layers of width 3e-3 and less were
+    found neither by this sampler nor by RAD or uniform points, of which 200 were tried for 400
+    steps. In ten dimensions peaks were not found within 120 steps; points placed there by hand
+    lead to them with some seeds only. Where uniform points do as well, the time for adapting is
+    lost. A flow step costs as much as a few steps of a small network, and more with the
+    dimension: in ten dimensions take fewer ``flow_steps``, a smaller ``pool`` and fewer
+    ``candidates``.
 
     Args:
         points: Points in the interior; several regions of full dimension share them by measure.
