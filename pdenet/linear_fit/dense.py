@@ -26,7 +26,7 @@ COPIES = 3  # of the triangle: its rows, their factor, and what LAPACK works in
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """What minimizes ``|A x - b|``, of least norm within the rank.
+    """What minimizes ``|A x - b|``, of least norm where all columns above the cut are used.
 
     Args:
         x: Shape (columns,).
@@ -153,7 +153,9 @@ def _solve_triangle(triangle: Array, cut: float, slack: float, enough: float) ->
     rank = int(np.argmax(score <= max((1 + slack) * score.min(), enough)))
     x = np.zeros(columns)
     if rank:
-        x[order - 1] = _least_norm(np.triu(factor[:rank]), rotated[:rank, 0])
+        # Columns that are left out, but not negligible, must stay out: rows below would miss them.
+        kept = columns if rank == numerical else rank
+        x[order[:kept] - 1] = _least_norm(np.triu(factor[:rank, :kept]), rotated[:rank, 0])
     return Solution(
         x=torch.from_numpy(x),
         rank=rank,

@@ -156,7 +156,7 @@ class LastLayerFit:
         """The longest of the steps 1, 1/2, 1/4, ... that lowers the residual enough."""
         start, length = flattened(self.parameters), 1.0
         for _ in range(HALVINGS):
-            set_flat(self.parameters, start + length * solution.x)
+            set_flat(self.parameters, torch.lerp(start, solution.x, length))
             after = self.rows.norm()
             wanted = before - 1e-4 * length * (before - solution.residual)
             if math.isfinite(after) and after <= wanted:

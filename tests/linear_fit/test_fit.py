@@ -464,3 +464,34 @@ def test_too_many_coefficients_are_refused_before_work() -> None:
     problem = poisson()
     with pytest.raises(ValueError, match="more than max_bytes"):
         LastLayerFit(features(problem, width=300), points(problem), max_bytes=10_000)
+
+
+@pytest.mark.parametrize("patches", [1, 9])
+def test_large_coefficients_of_earlier_steps_are_shed(patches: int) -> None:
+    domain = Interval(x=(-1, 1))
+    problem = Problem(
+        domain=domain,
+        fields="u",
+        conditions={
+            "poisson": Condition(lambda u, x: u.xx + torch.exp(x), on=domain.interior),
+            "ends": Dirichlet(u=0, on=domain.boundary),
+        },
+    )
+    factory = partial(RandomFeatures, width=40 * patches, scale=3.0)
+    network = build_network(
+        factory if patches == 1 else PatchedFactory(factory, (patches,), find_window("hard")),
+        coordinates=("x",),
+        fields=problem.shapes,
+        bounds=domain.bounds,
+        seed=0,
+    )
+    residuals, drawn = Residuals(problem, network), points(problem)
+    fit = LastLayerFit(residuals, drawn, more=continuity(problem, network, 1))
+    generator = torch.Generator().manual_seed(3)
+    count = fit.rows.columns
+    set_flat(fit.parameters, 1e6 * torch.randn(count, generator=generator, dtype=torch.float64))
+    for _ in range(3):
+        fit.step()
+    # Steps that add up leave coefficients of 1e6, and round-off of 1e-10 in every value.
+    assert float(flattened(fit.parameters).norm()) < 1e4
+    assert fit.rows.norm() < 1e-11
