@@ -20,7 +20,7 @@ from pdenet.geometry import Points
 from pdenet.jets import Jet, Layout, propagate
 from pdenet.networks.deeponet import DeepONet
 from pdenet.problem import Problem
-from pdenet.residuals import Batch, Residuals, input_jets, tensors
+from pdenet.residuals import Batch, Residuals, input_jets, named_fields, tensors
 
 SENSORS = "values at sensors"
 """Key of a batch under which the functions' values at sensors are; no condition's name."""
@@ -241,7 +241,7 @@ class OperatorResiduals(Residuals):
             jet = propagate(
                 lambda x: self.model.single(x, coefficients), x, self.problem.layout(name)
             )
-            return self._split(jet)
+            return named_fields(jet, self.problem.shapes)
 
         jets = fields(batch["x"])
         if "x_to" in batch:
@@ -343,7 +343,7 @@ class OperatorResiduals(Residuals):
     def _fields_of_many(self, x: Tensor, layout: Layout, coefficients: Tensor) -> dict[str, Jet]:
         jet = propagate(lambda x: self.model.combine(x, coefficients), x, layout)
         # Pairs take the place of points: from here on nothing mixes them.
-        return self._split(Jet(layout, jet.channels.flatten(1, 2)))
+        return named_fields(Jet(layout, jet.channels.flatten(1, 2)), self.problem.shapes)
 
     def _rows_of_many(self, name: str, fields: Mapping[str, Jet], batch: Batch, m: int) -> Tensor:
         condition, demand = self.problem.known[name], self.problem.demands[name]

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from pdenet import Condition, Dirichlet, Problem, Solution
-from pdenet import residuals as module
 from pdenet.geometry import Box
 from pdenet.jets import dot, grad, laplacian
 from pdenet.residuals import Residuals
+from pdenet.residuals import residuals as module
 
 DOMAIN = Box(x=(0, 1), t=(0, 2))
 

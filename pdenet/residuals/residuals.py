@@ -7,8 +7,7 @@ share one sweep of the network with the union of their demands.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import torch
@@ -20,21 +19,12 @@ from pdenet.geometry import Points
 from pdenet.jets import Demand, Jet, Layout, propagate
 from pdenet.networks.dry_run import check_module
 from pdenet.networks.partition_of_unity import width_at_once
-from pdenet.problem import Problem, Unknown
-
-Batch = dict[str, Tensor]
-"""What one condition needs at its points: ``x``, for pairs ``x_to``, ``weight``, normals, data."""
+from pdenet.problem import Problem
+from pdenet.residuals.batch import Batch, input_jets, tensors
+from pdenet.residuals.sweeps import named_fields, sweeps, with_partners
+from pdenet.residuals.unknowns import constants
 
 CHUNK_BYTES = 2**28  # intermediate channels of one chunk; small enough for any machine
-
-
-@dataclass(frozen=True)
-class _Sweep:
-    """One pass of the network: the conditions that share its points, and the channels they need."""
-
-    conditions: tuple[str, ...]
-    layout: Layout
-    paired: bool
 
 
 class Residuals(nn.Module):
@@ -78,9 +68,9 @@ class Residuals(nn.Module):
             n: c for n, c in problem.known.items() if n in wanted and n not in imposed
         }
         self.check_model()
-        self.unknowns = _constants(problem, model)
+        self.unknowns = constants(problem, model)
         layouts = {name: problem.layout(name) for name in self.conditions}
-        self.sweeps = tuple(_sweeps(self.conditions, layouts))
+        self.sweeps = tuple(sweeps(self.conditions, layouts))
 
     def forward(self, batch: Mapping[str, Batch]) -> dict[str, Tensor]:
         """Rows of every condition.
@@ -193,11 +183,11 @@ class Residuals(nn.Module):
 
     def _both(self, batch: Batch, layout: Layout, paired: bool) -> dict[str, Jet]:
         """Fields at the points and, under names with a suffix, at their partners."""
-        fields = self._split(self.outputs(batch, "x", layout))
-        if paired:
-            there = self._split(self.outputs(batch, "x_to", layout))
-            fields |= {f"{name}_to": jet for name, jet in there.items()}
-        return fields
+        shapes = self.problem.shapes
+        here = named_fields(self.outputs(batch, "x", layout), shapes)
+        if not paired:
+            return here
+        return with_partners(here, named_fields(self.outputs(batch, "x_to", layout), shapes))
 
     def outputs(self, batch: Batch, place: str, layout: Layout) -> Jet:
         """The network's outputs and their partials at a batch's points.
@@ -222,16 +212,7 @@ class Residuals(nn.Module):
         Returns:
             A jet by field.
         """
-        return self._split(propagate(self.model, x, layout))
-
-    def _split(self, jet: Jet) -> dict[str, Jet]:
-        """Outputs (n, outputs) as named fields of their shapes."""
-        fields, start = {}, 0
-        for name, shape in self.problem.shapes.items():
-            stop = start + math.prod(shape)
-            fields[name] = jet[..., start] if shape == () else _component(jet, start, stop, shape)
-            start = stop
-        return fields
+        return named_fields(propagate(self.model, x, layout), self.problem.shapes)
 
     @torch.no_grad()
     def in_chunks(self, points: Mapping[str, Points]) -> dict[str, Tensor]:
@@ -291,97 +272,3 @@ class Residuals(nn.Module):
         itemsize = next(self.model.parameters()).element_size()
         per_point = 4 * widest * len(layout.channels) * itemsize
         return max(1, CHUNK_BYTES // per_point)
-
-
-def tensors(condition: Condition, points: Points, like: Tensor) -> Batch:
-    """What a condition's residual takes, on the network's device and in its precision.
-
-    Args:
-        condition: The condition.
-        points: Its points.
-        like: Tensor whose dtype and device are taken.
-
-    Returns:
-        Tensors by name.
-    """
-    points = points.to(dtype=like.dtype, device=like.device)
-    batch = {"x": points.x, "weight": points.weight, **condition.data(points)}
-    if points.normals is not None:
-        batch |= {f"n{name}": points[f"n{name}"] for name in points.space}
-    if condition.shift:
-        name, distance = condition.shift
-        step = torch.zeros_like(points.x[:1])
-        step[:, points.coordinates.index(name)] = distance
-        batch["x_to"] = points.x + step
-    return batch
-
-
-def input_jets(
-    problem: Problem, name: str, inputs: Mapping[str, Functions], tensors: Batch
-) -> dict[str, Jet]:
-    """Input functions at a condition's points, and at their partners under names with a suffix.
-
-    Args:
-        problem: The problem.
-        name: The condition.
-        inputs: Functions by name, the same number of each.
-        tensors: The condition's ``x`` and, if it is paired, ``x_to``.
-
-    Returns:
-        Jets of shape (n, m), one column a function, of those inputs that the condition takes.
-    """
-    jets = {}
-    for suffix, points in (("", "x"), ("_to", "x_to")):
-        for n, functions in inputs.items():
-            layout = problem.demands[name].layouts.get(n + suffix)
-            if layout is not None:
-                columns = [problem.coordinates.index(c) for c in functions.coordinates]
-                seen = _Columns(functions, columns)
-                jets[n + suffix] = propagate(seen, tensors[points], layout)
-    return jets
-
-
-@dataclass(frozen=True)
-class _Columns:
-    """Functions of some of the coordinates as functions of all."""
-
-    functions: Functions
-    columns: list[int]
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return self.functions(torch.stack([x[..., i] for i in self.columns], dim=-1))
-
-
-def _sweeps(conditions: Mapping[str, Condition], layouts: Mapping[str, Layout]) -> Iterator[_Sweep]:
-    """Conditions grouped by region.
-
-    Pairs stay alone, for their partners' sake; integrals too, because each process needs all of
-    their points and only a share of the others'.
-    """
-    groups: dict[object, list[str]] = {}
-    for name, condition in conditions.items():
-        alone = condition.paired or condition.integral
-        groups.setdefault((name,) if alone else condition.on, []).append(name)
-    for names in groups.values():
-        layout = Layout.union(*(layouts[n] for n in names))
-        yield _Sweep(tuple(names), layout, conditions[names[0]].paired)
-
-
-def _component(jet: Jet, start: int, stop: int, shape: tuple[int, ...]) -> Jet:
-    part = jet[..., start:stop]
-    return part if len(shape) == 1 else part.reshape(*part.shape[:-1], *shape)
-
-
-def _constants(problem: Problem, model: nn.Module) -> nn.ParameterDict:
-    """The unknown constants at their start values."""
-    like = next(model.parameters())
-    constants = nn.ParameterDict()
-    for name, unknown in problem.unknowns.items():
-        assert isinstance(unknown, Unknown)
-        if hasattr(constants, name):
-            raise ValueError(
-                f"The unknown {name!r} of problem {problem.name!r} has a name that torch needs for "
-                "itself; rename it."
-            )
-        constants[name] = nn.Parameter(like.new_tensor(unknown.start))
-    return constants

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from pdenet import Condition, Data, Dirichlet, Initial, Integral, Periodic, Problem
-from pdenet import residuals as module
 from pdenet.geometry import Box, Points
 from pdenet.networks import MLP
 from pdenet.residuals import Residuals, tensors
+from pdenet.residuals import residuals as module
 
 DOMAIN = Box(x=(-1, 1), t=(0, 1))
 
