@@ -60,10 +60,12 @@ class Apart:
     Args:
         pieces: The pieces.
         columns: Columns of each block, in an order in which neighbours are near.
+        order: Patch of each block but the last, which holds what all share.
     """
 
     pieces: Sequence[Piece]
     columns: Sequence[Tensor]
+    order: Tensor
 
 
 def take_apart(sources: Sources, parameters: Sequence[nn.Parameter]) -> Apart | None:
@@ -90,7 +92,8 @@ def take_apart(sources: Sources, parameters: Sequence[nn.Parameter]) -> Apart | 
         for source, points in sources
         for rows, touched in _groups(source, points, cores, order)
     ]
-    return Apart(pieces, [torch.nonzero(blocks == k)[:, 0] for k in range(len(order) + 1)])
+    columns = [torch.nonzero(blocks == k)[:, 0] for k in range(len(order) + 1)]
+    return Apart(pieces, columns, order)
 
 
 def _cores(source: Any) -> Iterator[PatchedNetwork]:

@@ -88,6 +88,7 @@ class ScaledRows:
         self._sources = [source for source, _ in sources]
         apart = take_apart(sources, self.parameters)
         self.block_columns = None if apart is None else apart.columns
+        self._order = None if apart is None else apart.order
         self._pieces = _whole(sources, self.parameters) if apart is None else apart.pieces
         self._tangents: list[Tangent] = []
         self._known: tuple[Tensor, list[Tensor]] | None = None
@@ -145,6 +146,25 @@ class ScaledRows:
         """The same a row."""
         assert self.scales is not None
         return self.norm() / math.sqrt(len(self.scales))
+
+    def left_in_patches(self) -> Tensor:
+        """Sum of the squares of the scaled values in each patch; rows of several count in each.
+
+        Returns:
+            Shape (patches,).
+
+        Raises:
+            ValueError: Rows were not taken apart by patches.
+        """
+        if self._order is None:
+            raise ValueError("These rows touch all coefficients; there are no patches to tell.")
+        assert self.scales is not None
+        squares = (torch.cat(self._values()) * self.scales).square()
+        pairs = zip(self._tangents, self._pieces, strict=True)
+        touched = torch.cat([seen for t, p in pairs if (seen := _of_rows(t, p)) is not None])
+        found = squares.new_zeros(len(self._order))
+        found[self._order] = squares @ touched.to(squares.dtype)
+        return found
 
     def make_scales(self) -> None:
         """Makes the rows for their scales' sake."""

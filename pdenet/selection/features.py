@@ -106,7 +106,7 @@ def _network(problem: Problem, patches: int) -> Choice:
 
 def _sampler(problem: Problem, patches: int) -> Choice:
     width = default_features(problem, patches)["width"]
-    inside, edge = points_for(width, problem.domain.dimension, patches)
+    inside, edge = points_for(width, problem, patches)
     reason = f"{inside} even points to start with, in proportion to the features"
     return "sobol", {"points": inside, "boundary_points": edge, "every": None}, reason
 

@@ -13,6 +13,27 @@ from pdenet.residuals import Batch, Residuals
 Rows = Callable[[dict[str, Batch]], dict[str, Tensor]]
 
 
+class CompiledLater:
+    """Residual rows, eager at first and compiled once training has gone on for a while.
+
+    Args:
+        residuals: Network with its problem.
+        after: Steps after which rows are compiled; None never.
+    """
+
+    def __init__(self, residuals: Residuals, after: int | None) -> None:
+        self.residuals, self.after = residuals, after
+        self._compiled: Rows | None = None
+
+    def __call__(self, batch: dict[str, Batch], step: int) -> dict[str, Tensor]:
+        """Rows of every condition at a step."""
+        if self.after is None or step < self.after:
+            return self.residuals(batch)
+        if self._compiled is None:
+            self._compiled = compiled_or_eager(self.residuals, batch)
+        return self._compiled(batch)
+
+
 def compiled_or_eager(residuals: Residuals, batch: dict[str, Batch]) -> Rows:
     """Compiles rows and their gradient, and tries both.
 

@@ -33,12 +33,21 @@ from pdenet.solvers.feature_trials import (
     Result,
     Trial,
     best_of,
+    first_patches,
     next_trial,
     read_trial,
+    rectangular,
     resized,
     width_of,
 )
-from pdenet.solvers.grading import graded_edges, moved_all
+from pdenet.solvers.grading import (
+    Edges,
+    finer_edges,
+    graded_edges,
+    is_graded,
+    is_rectangle,
+    moved_all,
+)
 from pdenet.solvers.hard.plan import HardPlan
 from pdenet.solvers.network_fit import Check, NetworkFit
 from pdenet.solvers.scales import output_scales
@@ -107,8 +116,9 @@ class FeatureSearch:
         }  # fmt: skip
         self.linear = is_linear(problem)
         self.results: list[Result] = []
+        axes = 2 if patches > 1 and is_rectangle(problem) else 1
         edges = self._graded(patches, HeldFields(problem), start_only=True)
-        self._first = self.trial = self.shown = Trial(self._width or 0, 1.0, patches, edges)
+        self._first = self.trial = self.shown = Trial(self._width or 0, 1.0, patches, axes, edges)
         self.residuals = self._built(self.trial)
         # What has no last layer, or does not fit in memory, is refused before any work.
         if patches == 1:
@@ -224,6 +234,10 @@ class FeatureSearch:
 
     def _checked(self) -> Check:
         """The check by the first network's features, also after a resume."""
+        if self.trial.axes > 1:  # few points of another network lie in the smallest patches
+            built = self._built(self.trial).to(self.device)
+            weights, scaled = self._arguments["weights"], self._arguments["scaled"]
+            return Check(built, self.points, weights, scaled, self.trial.edges)
         if self._check is None:
             begun = self.shown == self._first
             first = self.residuals if begun else self._built(self._first).to(self.device)
@@ -242,23 +256,32 @@ class FeatureSearch:
             self.linear,
             self.seconds,
             self.most_columns,
-            patchable=not self.initializer.rebuilds,
+            local=self._local,
         )
         if not isinstance(turn, Trial):
             return turn
-        if turn.patches > 1:
+        if turn.axes > 1 and self.trial.axes > 1:
+            edges = finer_edges(self.trial.edges, work.left_in_patches())
+            turn = rectangular(self.trial, edges)
+        elif turn.patches > 1:
             model, device = self.residuals.model, self.device
             edges = self._graded(turn.patches, lambda x: model(x.to(device)))
             turn = replace(turn, edges=edges)
         self.trial = turn
         return None
 
+    @property
+    def _local(self) -> Trial | None:
+        """The first patches that may be tried, where the user asked for no structure."""
+        if self.initializer.rebuilds or isinstance(self._network, PatchedFactory):
+            return None
+        return first_patches(self.problem)
+
     def _graded(
         self, patches: int, values: Callable[[Tensor], Tensor], start_only: bool = False
-    ) -> tuple[float, ...]:
-        """Edges where time is one coordinate and an interval the other; else patches are equal."""
-        names = self.problem.coordinates
-        if patches == 1 or "t" not in names or len(names) != 2:
+    ) -> Edges:
+        """Edges where patches follow the solution; else they are equal."""
+        if patches == 1 or not is_graded(self.problem):
             return ()
         return graded_edges(values, self.problem, patches, start_only=start_only)
 
@@ -267,7 +290,8 @@ class FeatureSearch:
         ratio = trial.width / self._width if self._width else 1.0
         d = self.problem.domain.dimension
         inside, edge = self._numbers
-        rows = trial.patches / self._first.patches
+        # Along an interval boundaries grow with the patches, around a rectangle with their root.
+        rows = trial.patches / self._first.patches if trial.axes == 1 else 1.0
         self.sampler.points = round(inside * ratio)
         self.sampler.boundary_points = round(edge * rows * (ratio / rows) ** ((d - 1) / d))
         self.sampler.bind({n: c.on for n, c in residuals.conditions.items()}, self.seed)
@@ -285,7 +309,7 @@ class FeatureSearch:
         imposed = () if plan is None else plan.imposed
         scales, means = ({}, {}) if owned else output_scales(problem, imposed)
         if self._width is not None:
-            network = resized(network, trial)
+            network = resized(network, trial, self._first)
         if not isinstance(network, nn.Module):
             network = self._structured(trial, network)
         core = build_network(
@@ -309,12 +333,14 @@ class FeatureSearch:
             return self.initializer.structure(network)
         names = self.problem.coordinates
         order = max(demand.layout.order for demand in self.problem.demands.values())
-        if "t" not in names:
+        if "t" not in names and trial.axes == 1:
             window = "smooth" if order <= 2 else "infinitely-smooth"
             return PartitionOfUnity(trial.patches, window).structure(network)
-        # A local basis in space and time is too short for windows that overlap.
+        # A local basis in two coordinates is too short for windows that overlap.
         counts = tuple(1 if name == "t" else trial.patches for name in names)
-        nodes = {counts.index(trial.patches): trial.edges} if trial.edges else {}
+        if trial.axes > 1:
+            counts = tuple(len(edges) - 1 for edges in trial.edges)
+        nodes = {axis: edges for axis, edges in enumerate(trial.edges) if edges}
         return PatchedFactory(network, counts, find_window("hard"), nodes=nodes)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -11,11 +12,13 @@ from pdenet.frequencies import frequencies
 from pdenet.networks import Factory, PatchedFactory, RandomFeatures
 from pdenet.problem import Problem
 from pdenet.record import StoppedBy
+from pdenet.solvers.grading import Edges, is_rectangle
 
 FIRST_WIDTH = {1: 60, 2: 200, 3: 500}
 MORE_WIDTH = 1000  # in more than three dimensions
 # Of a patch in local coordinates: features, and their ranges in space and in time.
-LOCAL_WIDTH, LOCAL_RANGE, LOCAL_TIME_RANGE = 80, 2.5, 1.5
+LOCAL_WIDTH = {1: 80, 2: 60}  # by axes
+LOCAL_RANGE, LOCAL_TIME_RANGE = {1: 2.5, 2: 2.0}, 1.5
 POINTS_EACH = 3  # points a feature: fewer fit the points, more cost time
 BOUNDARY_EACH = 8
 SMOOTH = 1.5  # radians per half length; what varies less, such as a decay, needs as many
@@ -37,17 +40,26 @@ class Trial:
         width: Features.
         stretch: What the range that was started from is multiplied by.
         patches: Patches along every space coordinate, which share the features.
-        edges: Of patches of unequal width along an interval, from -1 to 1; empty for equal ones.
+        axes: Coordinates that are cut into so many patches.
+        edges: Of patches of unequal width; empty for equal ones.
     """
 
     width: int
     stretch: float = 1.0
     patches: int = 1
-    edges: tuple[float, ...] = ()
+    axes: int = 1
+    edges: Edges = ()
 
 
-UNSEEN = 0.01  # of the residual: waves of the whole domain do not see a layer, patches do
-LOCAL = Trial(width=768, stretch=2.0, patches=48)  # on an interval; more are tried if need be
+# Of the residual: waves of the whole domain do not see a layer, patches do; nor do they converge
+# fast where a rectangle has singular corners or peaks.
+UNSEEN = {1: 1e-2, 2: 1e-3}
+# By axes: the first patches that are tried; more follow if need be.
+LOCAL = {
+    1: Trial(width=768, stretch=2.0, patches=48),
+    2: Trial(width=LOCAL_WIDTH[2] * 4**2, patches=4, axes=2),
+}
+CUTS = 2  # further patches along each side of a rectangle, as a rule
 
 
 @dataclass(frozen=True)
@@ -97,7 +109,7 @@ def read_trial(data: Mapping[str, Any]) -> Trial:
     Returns:
         The trial.
     """
-    return Trial(**{**data, "edges": tuple(data["edges"])})
+    return Trial(**{**data, "edges": tuple(tuple(edges) for edges in data["edges"])})
 
 
 def best_of(results: Sequence[Result]) -> Result:
@@ -111,12 +123,12 @@ def next_trial(
     linear: bool,
     seconds: float,
     most_columns: int,
-    patchable: bool = True,
+    local: Trial | None = None,
 ) -> Trial | tuple[StoppedBy, str]:
     """What to try after so many results, or why to stop.
 
     Features of a wider range where those there were span less than they count; else twice as many.
-    On an interval where most of the residual stays, patches.
+    Patches where they leave too much of the residual.
 
     Args:
         results: Those so far, in turn.
@@ -124,7 +136,7 @@ def next_trial(
         linear: Whether the problem is linear.
         seconds: Training seconds allowed.
         most_columns: Coefficients that fit in memory.
-        patchable: Whether patches may be tried, where the user asked for no structure.
+        local: The first patches that may be tried; None where the user asked for a structure.
 
     Returns:
         The trial; or the kind of the end, and its reason in words.
@@ -132,11 +144,15 @@ def next_trial(
     best = best_of(results)
     if best.residual <= SOLVED:
         return "converged", f"the residual fell to {best.residual:.0e} of its start: round-off"
-    unseen = dimension == 1 and best.residual > UNSEEN and len(results) > 1
-    if unseen and patchable and LOCAL not in {result.trial for result in results}:
-        columns, needed = _cost(LOCAL, results, linear)
-        if needed <= seconds:
-            return LOCAL
+    tried = {replace(result.trial, edges=()) for result in results}
+    if (
+        local is not None
+        and len(results) > 1
+        and best.residual > UNSEEN[local.axes]
+        and local not in tried
+        and _cost(local, results, linear)[1] <= seconds
+    ):
+        return local
     most = max(result.columns for result in results)
     small = [result for result in results if QUADRUPLE * result.columns <= most]
     if small and best.residual > WORTHWHILE * best_of(small).residual:
@@ -144,7 +160,6 @@ def next_trial(
             f"{best.columns} coefficients leave {best.residual:.0e} of the residual, and neither "
             "more features nor a wider range lower it much further"
         )
-    tried = {replace(result.trial, edges=()) for result in results}
     left = [trial for trial in _candidates(best, dimension) if trial not in tried]
     costs = [_cost(trial, results, linear) for trial in left]
     pairs = list(zip(left, costs, strict=True))
@@ -174,6 +189,10 @@ def _candidates(best: Result, dimension: int) -> list[Trial]:
     factor = min(2.0, max(LEAST_STRETCH, (0.97 / max(share, 0.01)) ** (1 / dimension)))
     wider = round(best.trial.stretch * factor, 3)
     twice, trial = 2 * best.trial.width, replace(best.trial, edges=())
+    if trial.axes > 1:  # where they are cut is seen when it comes to that
+        columns, rows = (len(along) - 1 for along in best.trial.edges)
+        width = trial.width // (columns * rows) * (columns + CUTS) * (rows + CUTS)
+        return [replace(trial, width=width, patches=max(columns, rows) + CUTS)]
     if trial.patches > 1:
         return [replace(trial, width=twice, patches=2 * trial.patches), replace(trial, width=twice)]
     more, wide = replace(trial, width=twice), replace(trial, stretch=wider)
@@ -186,14 +205,17 @@ def _cost(trial: Trial, results: Sequence[Result], linear: bool) -> tuple[int, f
     last = results[-1]
     columns = last.columns * trial.width // last.trial.width
     rows = last.rows * trial.width // last.trial.width
-    spent = sum(r.steps * _operations(r.rows, r.columns, r.trial.patches) for r in results)
+    spent = sum(r.steps * _operations(r.rows, r.columns, r.trial) for r in results)
     steps = 1 if linear else NEWTON_STEPS
-    needed = spent + steps * _operations(rows, columns, trial.patches)
+    needed = spent + steps * _operations(rows, columns, trial)
     return columns, needed / OPERATIONS_A_SECOND
 
 
-def _operations(rows: int, columns: int, patches: int) -> float:
+def _operations(rows: int, columns: int, trial: Trial) -> float:
     """Floating-point operations of one solve: QR of the rows, pivoted QR of the triangle."""
+    patches = trial.patches
+    if trial.axes > 1:  # a front holds a row of patches and one more
+        return rows * (columns * (patches + 1) / patches**2) ** 2
     if patches > 1:  # rows touch the columns of two; making them costs as much as their factors
         return 30.0 * rows * (2 * columns / patches) ** 2
     return 2.0 * rows * columns**2 + 4.0 * columns**3
@@ -224,27 +246,61 @@ def default_features(problem: Problem, patches: int = 1) -> dict[str, Any]:
         the problem's data, those of patches are in local coordinates.
     """
     if patches > 1:
-        every = patches ** sum(name != "t" for name in problem.coordinates)
-        local = [LOCAL_TIME_RANGE if n == "t" else LOCAL_RANGE for n in problem.coordinates]
-        return {"width": LOCAL_WIDTH * every, "scale": local}
+        space = sum(name != "t" for name in problem.coordinates)
+        axes = min(2, space)
+        reach = LOCAL_RANGE[axes]
+        local = [LOCAL_TIME_RANGE if n == "t" else reach for n in problem.coordinates]
+        return {"width": LOCAL_WIDTH[axes] * patches**space, "scale": local}
     found = frequencies(problem)
     ranges = [round(REACH * max(found[name], SMOOTH), 2) for name in problem.coordinates]
     return {"width": FIRST_WIDTH.get(problem.domain.dimension, MORE_WIDTH), "scale": ranges}
 
 
-def points_for(width: int, dimension: int, patches: int = 1) -> tuple[int, int]:
+def points_for(width: int, problem: Problem, patches: int = 1) -> tuple[int, int]:
     """Numbers of points that suit so many features.
 
     Args:
         width: Features.
-        dimension: Of the domain.
-        patches: Patches in a row, along which boundaries may lie.
+        problem: The problem.
+        patches: Patches along every space coordinate.
 
     Returns:
         Points in the interior, and on each region of lower dimension.
     """
-    edge = BOUNDARY_EACH * patches * (width / patches) ** ((dimension - 1) / dimension)
+    d = problem.domain.dimension
+    rows = 1 if is_rectangle(problem) else patches  # in a row, along which boundaries may lie
+    edge = BOUNDARY_EACH * rows * (width / rows) ** ((d - 1) / d)
     return POINTS_EACH * width, max(BOUNDARY_EACH, round(edge))
+
+
+def first_patches(problem: Problem) -> Trial | None:
+    """What is tried first where features of the whole domain leave too much.
+
+    Args:
+        problem: The problem.
+
+    Returns:
+        Patches of an interval or a rectangle; None of others, and where rows are sums over all.
+    """
+    if problem.domain.dimension == 1:
+        return LOCAL[1]
+    sums = any(condition.integral for condition in problem.conditions.values())
+    return LOCAL[2] if is_rectangle(problem) and not sums else None
+
+
+def rectangular(trial: Trial, edges: Edges) -> Trial:
+    """A trial with other patches of a rectangle, each with as many features as before.
+
+    Args:
+        trial: Patches of a rectangle.
+        edges: The edges of others along both coordinates.
+
+    Returns:
+        The trial.
+    """
+    before, behind = (math.prod(len(along) - 1 for along in e) for e in (trial.edges, edges))
+    most = max(len(along) - 1 for along in edges)
+    return replace(trial, width=trial.width // before * behind, patches=most, edges=edges)
 
 
 def width_of(factory: Any) -> int | None:
@@ -255,19 +311,22 @@ def width_of(factory: Any) -> int | None:
     return None
 
 
-def resized(factory: Any, trial: Trial) -> Factory:
+def resized(factory: Any, trial: Trial, first: Trial) -> Factory:
     """A factory of random features with another width and range.
 
     Args:
         factory: One that :func:`width_of` knows.
         trial: Width, and what its range is multiplied by.
+        first: The first trial: patches that come after features of the whole rectangle have a
+            range of their own.
 
     Returns:
         The factory.
     """
     if isinstance(factory, PatchedFactory):
-        return replace(factory, factory=resized(factory.factory, trial))
-    scale = factory.keywords["scale"]
+        return replace(factory, factory=resized(factory.factory, trial, first))
+    local = trial.axes > 1 and first.patches == 1
+    scale = LOCAL_RANGE[2] if local else factory.keywords["scale"]
     ranges = [scale] if isinstance(scale, int | float) else list(scale)
     stretched = [trial.stretch * value for value in ranges]
     wide = stretched[0] if isinstance(scale, int | float) else stretched

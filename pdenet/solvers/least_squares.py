@@ -140,7 +140,7 @@ class LeastSquares(Solver):
         sampler = training.pop("sampler", None)
         if sampler is None:
             width = width_of(network) or PLAIN_WIDTH
-            inside, edge = points_for(width, problem.domain.dimension, patches)
+            inside, edge = points_for(width, problem, patches)
             sampler = SobolSampler(points=inside, boundary_points=edge, every=None)
         balance = training.pop("balance", None) or Static()
         search = FeatureSearch(

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from pdenet.optim import Linearization
-from pdenet.solvers.distributed import mean_over_ranks
+from pdenet.solvers.distributed import mean_over_ranks, rank_and_world
 from pdenet.solvers.drawing import Drawing
 from pdenet.tangent import Linearization as TangentProducts
 from pdenet.tangent import Tangent
 from pdenet.tangent.gathering import gather
+from pdenet.tangent.source import RowSource
 
 Rows = Mapping[str, Tensor]
 
@@ -113,3 +114,28 @@ def linearize(
     gradient = rows.vjp(rows.z).double()
     total = float(mean_over_ranks(loss, []))
     return TangentRows(total, gradient, z, rows.shape, rows, loss_now, rows_now)
+
+
+class HeldTangent:
+    """J at a step's points; what it learns of the network serves all sets of points."""
+
+    def __init__(self) -> None:
+        self._held: tuple[int, Tangent] | None = None
+
+    def at(self, drawing: Drawing, source: RowSource) -> Tangent:
+        """J without weights, at the points of the last draw.
+
+        Args:
+            drawing: Holds the points.
+            source: What J is taken of; the same at every call.
+
+        Returns:
+            The tangent; the one before while the points stay the same.
+        """
+        version = drawing.version
+        points = {name: drawing.points[name] for name in source.names}
+        if self._held is None:
+            self._held = version, Tangent(source, points, shard=rank_and_world())
+        elif self._held[0] != version:
+            self._held = version, self._held[1].at(points)
+        return self._held[1]

@@ -22,7 +22,7 @@ from pdenet.linear_fit import (
     take_over,
 )
 from pdenet.residuals import Residuals
-from pdenet.solvers.grading import moved_all
+from pdenet.solvers.grading import Edges, moved_all
 
 CHECK_SEED = 4_099  # fresh points, which no sampler draws
 CHECK_SHARE = 6  # one fresh point to so many points of the fit
@@ -51,7 +51,7 @@ class Check:
         points: Mapping[str, Points],
         weights: Mapping[str, float],
         scaled: bool,
-        edges: tuple[float, ...] = (),
+        edges: Edges = (),
     ) -> None:
         fresh = moved_all(_fresh(residuals, points), residuals.problem, edges)
         self.points, self.weights, self.scaled = fresh, weights, scaled
@@ -143,6 +143,10 @@ class NetworkFit:
     def converged(self) -> bool:
         """Whether the end is a minimum."""
         return self._fit.converged
+
+    def left_in_patches(self) -> Tensor:
+        """What the last step left in each patch: sums of squares of scaled rows, (patches,)."""
+        return self._fit.rows.left_in_patches()
 
     def step(self) -> None:
         """One Gauss-Newton step."""

@@ -27,6 +27,27 @@ class Progress:
     stopped_by: StoppedBy | None = None
     stop_reason: str = ""
 
+    @property
+    def done(self) -> int:
+        """Steps taken in the phase at work."""
+        return self.step - self.phase_start
+
+    def turn(self) -> None:
+        """Goes on to the next phase."""
+        self.phase += 1
+        self.phase_start = self.step
+
+    def end(self, stopped_by: StoppedBy, reason: str, *, overrule: bool = False) -> None:
+        """Keeps the first reason why training ended.
+
+        Args:
+            stopped_by: Why.
+            reason: The same in words.
+            overrule: Whether reasons that came before count less than this one.
+        """
+        if overrule or self.stopped_by is None:
+            self.stopped_by, self.stop_reason = stopped_by, reason
+
 
 class StepCounter:
     """A sized loader of nothing: points are drawn inside the training step.

@@ -32,7 +32,7 @@ def front(width: float, middle: float = 0.3) -> Any:
 
 @pytest.mark.parametrize("width", [0.1, 0.01])
 def test_edges_crowd_where_the_curvature_is(width: float) -> None:
-    edges = np.array(graded_edges(front(width), PROBLEM, 40))
+    edges = np.array(graded_edges(front(width), PROBLEM, 40)[0])
     assert len(edges) == 41
     assert edges[0] == -1
     assert edges[-1] == 1
@@ -46,7 +46,7 @@ def test_edges_crowd_where_the_curvature_is(width: float) -> None:
 
 
 def test_edges_of_a_constant_are_even() -> None:
-    edges = graded_edges(lambda x: 1 + 0 * x[:, :1], PROBLEM, 8)
+    edges = graded_edges(lambda x: 1 + 0 * x[:, :1], PROBLEM, 8)[0]
     np.testing.assert_allclose(np.diff(edges), 0.25, atol=1e-12)
 
 
@@ -55,7 +55,7 @@ def test_a_kink_where_the_interval_closes_counts() -> None:
         return x[:, :1] ** 2
 
     ring, open_ended = allen_cahn(), PROBLEM
-    closed, even = (np.diff(graded_edges(parabola, p, 20)) for p in (ring, open_ended))
+    closed, even = (np.diff(graded_edges(parabola, p, 20)[0]) for p in (ring, open_ended))
     np.testing.assert_allclose(even, 0.1, rtol=0.02)  # a parabola's curvature is the same all over
     assert closed[0] < 0.3 * closed[10]
     assert closed[-1] < 0.3 * closed[10]
@@ -66,7 +66,7 @@ def test_a_moving_front_is_seen_at_all_times() -> None:
         return torch.tanh((x[:, :1] - x[:, 1:]) / 0.01)  # from x = 0 to x = 1
 
     def centres(**options: Any) -> np.ndarray:
-        edges = np.array(graded_edges(values, PROBLEM, 60, **options))
+        edges = np.array(graded_edges(values, PROBLEM, 60, **options)[0])
         middles = (edges[1:] + edges[:-1]) / 2
         return middles[np.diff(edges) < 0.7 * np.diff(edges).max()]
 
@@ -89,7 +89,7 @@ def test_moved_points_keep_their_weights_sum_and_stay_inside() -> None:
     assert found == pytest.approx(exact, rel=2e-3)
     torch.testing.assert_close(points.weight * points.density, drawn.weight * drawn.density)
     # As many in each patch.
-    counts, _ = np.histogram(points["x"].numpy(), bins=np.array(edges))
+    counts, _ = np.histogram(points["x"].numpy(), bins=np.array(edges[0]))
     assert counts.min() > 0.98 * n / 10
     assert counts.max() < 1.02 * n / 10
     ends = PROBLEM.domain.boundary.sample(50, seed=0)
@@ -115,7 +115,7 @@ def test_refinement_doubles_patches_and_moves_them() -> None:
     solver.search.run()
     first, second, *_ = solver.search.results
     assert (first.trial.patches, second.trial.patches) == (2, 4)
-    assert len(second.trial.edges) == 5
+    assert len(second.trial.edges[0]) == 5
     assert second.residual < first.residual
     state = solver.search.state()
     other = LeastSquares(short_burgers(), patches=2, seconds=6.0)
