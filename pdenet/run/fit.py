@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytorch_lightning as pl
 import torch
 
 from pdenet.accuracy import Comparison
@@ -87,11 +88,7 @@ def fit(run: Run, checkpoint: dict[str, Any] | None = None) -> Fit:
     if isinstance(solver, OperatorSolver):
         with data_progress(run.progress) as told:
             solver.prepare(told)
-    # Who asks for corrections wants what comes after the problem's own target.
-    onward = solver.direct or run.settings.corrections > 0
-    target = run.settings.target_error if onward else run.target
-    measure = Measure(Comparison.of(run.problem), target)
-    diagnoses = run.diagnoses()
+    measure, diagnoses = Measure(Comparison.of(run.problem), _target(run, solver)), run.diagnoses()
     before = sum(one.seconds for one in diagnoses)
     with quiet(), tempfile.TemporaryDirectory() as scratch:
         trainer = run.trainer(measure, diagnoses)
@@ -99,17 +96,7 @@ def fit(run: Run, checkpoint: dict[str, Any] | None = None) -> Fit:
         if checkpoint is not None:
             torch.save(checkpoint, path)
         ready = time.monotonic()
-        try:
-            ckpt = None if checkpoint is None else path
-            trainer.fit(solver, ckpt_path=ckpt, weights_only=None if ckpt is None else True)
-        except NonFiniteError as error:
-            solver.progress.stopped_by = None  # what else had asked for the end comes second
-            solver.note("nan", str(error))
-        except SystemExit as error:  # Lightning's answer to a second Ctrl-C, which it then ignores
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            raise KeyboardInterrupt from error
-        except torch.OutOfMemoryError as error:
-            solver.note("out-of-memory", f"{error}. Use fewer points or a smaller network.")
+        _train(trainer, solver, None if checkpoint is None else path)
         end = time.monotonic()
         _note_end(solver)
         trainer.save_checkpoint(path)
@@ -128,13 +115,36 @@ def fit(run: Run, checkpoint: dict[str, Any] | None = None) -> Fit:
     return Fit(solver, run.place, saved, measure.curve, *stopped, seconds, diagnoses)
 
 
+def _target(run: Run, solver: Solver) -> float | None:
+    """The error that ends training."""
+    # Who asks for corrections wants what comes after the problem's own target.
+    onward = solver.direct or run.settings.corrections > 0
+    return run.settings.target_error if onward else run.target
+
+
+def _train(trainer: pl.Trainer, solver: Solver, checkpoint: Path | None) -> None:
+    """Trains from a checkpoint, or afresh; trouble that has a name becomes the reason to stop."""
+    try:
+        weights_only = None if checkpoint is None else True
+        trainer.fit(solver, ckpt_path=checkpoint, weights_only=weights_only)
+    except NonFiniteError as error:
+        # What else had asked for the end comes second.
+        solver.progress.end("nan", str(error), overrule=True)
+    except SystemExit as error:  # Lightning's answer to a second Ctrl-C, which it then ignores
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        raise KeyboardInterrupt from error
+    except torch.OutOfMemoryError as error:
+        solver.progress.end("out-of-memory", f"{error}. Use fewer points or a smaller network.")
+
+
 def _note_end(solver: Solver) -> None:
     """Says why training ended where nothing else did."""
+    progress = solver.progress
     if not all(bool(p.isfinite().all()) for p in solver.parameters()):
         # A gradient may be NaN where the loss is not, such as that of a root at zero.
-        solver.progress.stopped_by = None
-        solver.note("nan", f"Step {solver.progress.step} left parameters that are not finite.")
-    solver.note("max-steps", f"{solver.progress.step} steps are taken")
+        reason = f"Step {progress.step} left parameters that are not finite."
+        progress.end("nan", reason, overrule=True)
+    progress.end("max-steps", f"{progress.step} steps are taken")
 
 
 @contextmanager

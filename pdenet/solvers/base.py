@@ -25,7 +25,6 @@ from pdenet.record import StoppedBy
 from pdenet.residuals import Residuals
 from pdenet.sampling import Sampler, UniformSampler
 from pdenet.solvers.checkpoint import (
-    OURS,
     identity,
     initializer_to_follow,
     saved_by,
@@ -197,7 +196,7 @@ class Solver(DrawnLoss):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds plain data that say what is solved and where training stands."""
-        checkpoint[OURS] = {
+        checkpoint["pdenet"] = {
             **identity(self.problem, self.seed),
             "progress": dict(vars(self.progress)),
             "weights": self._weights,

@@ -27,7 +27,7 @@ from pdenet.networks import MLP
 from pdenet.optim import LBFGS, OPTIMIZERS, Adam, Broyden, NonFiniteError, Phase, Stopping
 from pdenet.residuals import tensors
 from pdenet.sampling import SAMPLERS
-from pdenet.solvers import base
+from pdenet.solvers import stepping
 
 TINY = partial(MLP, width=5, depth=2)
 DOMAIN = Box(x=(0, 1), t=(0, 1))
@@ -146,7 +146,7 @@ def test_unknown_constants_are_found() -> None:
 def test_blocks_equal_single_steps_bit_for_bit(
     optimizer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(base, "BLOCK_SECONDS", float("inf"))
+    monkeypatch.setattr(stepping, "BLOCK_SECONDS", float("inf"))
     more = {"adam_steps": 6} if optimizer == "adam-ssbroyden" else {}
     arguments = {"adam": {"decay_every": 3, "warmup": 2}}.get(optimizer, more)
     single, block = (
