@@ -16,6 +16,9 @@ from pdenet.run.fit import Fit
 from pdenet.run.setup import Run
 from pdenet.solvers import Correction, LeastSquares
 
+Constants = Mapping[str, tuple[float, float | None]]
+"""Numbers that a method finds beside the fields, with exact ones where known."""
+
 
 def outcome(run: Run, fits: Sequence[Fit], residuals: Residuals, earlier: Record | None) -> Record:
     """Measures what the fits reached.
@@ -30,47 +33,21 @@ def outcome(run: Run, fits: Sequence[Fit], residuals: Residuals, earlier: Record
         The record, with curve and seconds of all fits.
     """
     start, last = time.monotonic(), fits[-1]
-    errors, found = None, {}
-    if not last.broken:
-        comparison = Comparison.of(run.problem)
-        if comparison is not None:
-            errors = {**comparison.errors(residuals), **unknown_errors(residuals)}
-        found = {**indicators(residuals, joined_points(fits)), **last.solver.indicators()}
-    constants = {} if last.broken else last.solver.constants()
-    errors = _with_constants(errors, constants)
+    errors, found, constants = (None, {}, {}) if last.broken else _measured(run, fits, residuals)
+    sampling = last.solver.sampler.report()
     verdict, reasons = judge(run.problem, errors, found, last.stopped_by, run.target)
     reasons += [] if last.broken else last.solver.remarks(found)
-    reasons += _cut_short(fits)
-    sampling = last.solver.sampler.report()
-    reasons += [] if sampling is None else sampling["warnings"]
-    seconds = _seconds(fits, earlier)
-    seconds["evaluation"] += time.monotonic() - start
-    seconds["setup"] += 0.0 if run.starts is None else run.starts.seconds
-    seconds["total"] = sum(seconds.values())
-    described: dict[str, Any] = {k: part.describe() for k, part in run.chosen.items()}
-    reference = run.problem.reference
+    reasons += [*_cut_short(fits), *([] if sampling is None else sampling["warnings"])]
+    unknowns = {n: float(p.detach()) for n, p in residuals.unknowns.items()}
     return Record(
-        problem={"name": run.problem.name, "parameters": dict(run.problem.parameters)},
-        solver=described["solver"],
-        network=described["network"],
-        sampler=described["sampler"],
-        optimizer=described["optimizer"],
-        balance=described["balance"],
-        initializer=described["initializer"],
+        **_configuration(run, fits),
         parameters=sum(p.numel() for p in residuals.parameters()),
-        seed=run.settings.seed,
-        precision=run.settings.precision,
-        chosen=[*run.reasons, *_notes(fits)],
         steps=sum(fit.solver.progress.step for fit in fits),
-        seconds=seconds,
+        seconds=_seconds(run, fits, earlier, start),
         stopped_by=last.stopped_by,
         stop_reason=last.stop_reason,
-        reference=None if reference is None else reference.kind,
         errors=None if errors is None else {n: e.plain() for n, e in errors.items()},
-        unknowns={
-            **{n: float(p.detach()) for n, p in residuals.unknowns.items()},
-            **{n: value for n, (value, _) in constants.items()},
-        },
+        unknowns=unknowns | {n: value for n, (value, _) in constants.items()},
         indicators=found,
         effective_rank=_effective_rank(fits, earlier),
         verdict=verdict,
@@ -80,6 +57,32 @@ def outcome(run: Run, fits: Sequence[Fit], residuals: Residuals, earlier: Record
         diagnostics=findings(last.diagnoses, reached=last.stopped_by in ("target", "converged")),
         fits=[_summary(one) for one in fits] if len(fits) > 1 else [],
     )
+
+
+def _measured(
+    run: Run, fits: Sequence[Fit], residuals: Residuals
+) -> tuple[dict[str, FieldError] | None, dict[str, Any], Constants]:
+    """Errors where a reference is, indicators, and numbers that the method found."""
+    solver, errors = fits[-1].solver, None
+    comparison = Comparison.of(run.problem)
+    if comparison is not None:
+        errors = {**comparison.errors(residuals), **unknown_errors(residuals)}
+    found = {**indicators(residuals, joined_points(fits)), **solver.indicators()}
+    constants = solver.constants()
+    return _with_constants(errors, constants), found, constants
+
+
+def _configuration(run: Run, fits: Sequence[Fit]) -> dict[str, Any]:
+    """What was solved, with which parts; plain data."""
+    problem, reference = run.problem, run.problem.reference
+    return {
+        "problem": {"name": problem.name, "parameters": dict(problem.parameters)},
+        **{kind: part.describe() for kind, part in run.chosen.items()},
+        "seed": run.settings.seed,
+        "precision": run.settings.precision,
+        "chosen": [*run.reasons, *_notes(fits)],
+        "reference": None if reference is None else reference.kind,
+    }
 
 
 def _cut_short(fits: Sequence[Fit]) -> list[str]:
@@ -116,7 +119,7 @@ def _summary(one: Fit) -> dict[str, Any]:
 
 
 def _with_constants(
-    errors: Mapping[str, FieldError] | None, constants: Mapping[str, tuple[float, float | None]]
+    errors: Mapping[str, FieldError] | None, constants: Constants
 ) -> dict[str, FieldError] | None:
     """Relative errors of the numbers that a method finds, beside those of the fields."""
     known = {n: (v, e) for n, (v, e) in constants.items() if e is not None}
@@ -131,10 +134,16 @@ def _notes(fits: Sequence[Fit]) -> list[str]:
     return list(dict.fromkeys(note for fit in fits for note in fit.solver.notes))
 
 
-def _seconds(fits: Sequence[Fit], earlier: Record | None) -> dict[str, float]:
+def _seconds(
+    run: Run, fits: Sequence[Fit], earlier: Record | None, since: float
+) -> dict[str, float]:
+    """Of all fits, of the choice of a start, and of what was measured since; and their sum."""
     kinds = ("setup", "training", "evaluation")
     before = {} if earlier is None else earlier.seconds
-    return {k: before.get(k, 0.0) + sum(f.seconds.get(k, 0.0) for f in fits) for k in kinds}
+    seconds = {k: before.get(k, 0.0) + sum(f.seconds.get(k, 0.0) for f in fits) for k in kinds}
+    seconds["setup"] += 0.0 if run.starts is None else run.starts.seconds
+    seconds["evaluation"] += time.monotonic() - since
+    return {**seconds, "total": sum(seconds.values())}
 
 
 def _effective_rank(fits: Sequence[Fit], earlier: Record | None) -> dict[str, Any] | None:

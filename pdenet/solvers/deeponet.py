@@ -112,19 +112,10 @@ class OperatorSolver(Solver):
             )
 
         start = Glorot() if initializer is None else initializer
-        given = [n for n, c in problem.conditions.items() if isinstance(c, OperatorData)]
-        data = {}
-        if mode != "physics" and not given:
-            data[DATA] = OperatorData.computed(points, tuple(problem.shapes), self._solutions)
-        trained = [n for n in problem.conditions if (mode != "physics") and n in given]
-        trained += [n for n in problem.conditions if (mode != "data") and n not in given]
+        trained, data = self._lessons(problem, mode, points)
         imposed = () if plan is None else plan.imposed
         residuals = OperatorResiduals(problem, build(start), imposed, trained, data)
-        if not residuals.conditions:
-            raise ValueError(
-                f"Problem {problem.name!r} leaves nothing to learn in mode {mode!r}: all its "
-                "conditions are imposed by the network's form."
-            )
+        _require_terms(residuals, mode)
         super().__init__(residuals, seed=seed, **training)
         self.mode, self.plan, self.ensemble = mode, plan, ensemble
         residuals.training_functions = ensemble
@@ -140,6 +131,18 @@ class OperatorSolver(Solver):
             data_points=data_batch,
             seed=seed,
         )
+
+    def _lessons(
+        self, problem: Problem, mode: Mode, points: Mapping[str, Tensor]
+    ) -> tuple[list[str], dict[str, OperatorData]]:
+        """What is learned from: names of the problem's conditions, and data to be computed."""
+        given = [n for n, c in problem.conditions.items() if isinstance(c, OperatorData)]
+        data = {}
+        if mode != "physics" and not given:
+            data[DATA] = OperatorData.computed(points, tuple(problem.shapes), self._solutions)
+        trained = [n for n in problem.conditions if mode != "physics" and n in given]
+        trained += [n for n in problem.conditions if mode != "data" and n not in given]
+        return trained, data
 
     def objective(self, rows: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> Tensor:
         """Half the weighted sum of mean squares."""
@@ -192,6 +195,14 @@ def _require_inputs(problem: Problem) -> None:
         raise ValueError(
             f"Problem {problem.name!r} has no input functions, so that there is no operator to "
             "learn: add inputs={'v': InputFunction(...)}, or use the solver 'pinn'."
+        )
+
+
+def _require_terms(residuals: OperatorResiduals, mode: Mode) -> None:
+    if not residuals.conditions:
+        raise ValueError(
+            f"Problem {residuals.problem.name!r} leaves nothing to learn in mode {mode!r}: all its "
+            "conditions are imposed by the network's form."
         )
 
 
