@@ -9,19 +9,22 @@ from pdenet.linear_fit import is_linear
 from pdenet.problem import Problem
 from pdenet.selection.parts import Choice
 from pdenet.solvers.feature_trials import (
+    UNSEEN,
     Result,
     best_of,
     check_patches,
     default_features,
+    first_patches,
     points_for,
 )
 from pdenet.solvers.least_squares import LeastSquares
 
 MOST_DIMENSIONS = {True: 3, False: 2}  # of linear problems, and of others
 MOST_COLUMNS = 800  # of the first trial, so that it takes no more than a second
-TRIAL_SECONDS, LONGER = 1.0, 8.0  # by counting operations, so that every machine chooses the same
+TRIAL_SECONDS, LONGER = 1.0, 12.0  # by counting operations, so that every machine chooses the same
 UNCLEAR = 0.01  # of the residual; whether more features go on lowering it takes a longer trial
 LOST = {True: 0.5, False: 1e-3}  # of the residual; it may still fall, but nothing says so
+CLOSE = 1e-2  # the same of patches, whose residual is largest where they are about to be cut
 PROMISING = 1e-6  # a residual that has fallen so far needs no further gain
 
 _TRIED: weakref.WeakKeyDictionary[Problem, str] = weakref.WeakKeyDictionary()
@@ -51,7 +54,7 @@ def _tried(problem: Problem) -> str:
         return ""
     try:
         ended, results = _trial(problem, TRIAL_SECONDS)
-        if ended == "max-seconds" and UNCLEAR < best_of(results).residual <= LOST[linear]:
+        if ended == "max-seconds" and _unclear(problem, results, linear):
             ended, results = _trial(problem, LONGER)
     except (ValueError, RuntimeError):  # a trial must not end a run
         return ""
@@ -59,13 +62,23 @@ def _tried(problem: Problem) -> str:
     stuck = ended == "no-progress" and best.residual > PROMISING
     # As of an eigenvalue problem, which zero solves.
     trivial = all(result.rank == 0 for result in results)
-    if stuck or trivial or best.residual > LOST[linear]:
+    lost = LOST[linear] if best.trial.axes == 1 else max(CLOSE, LOST[linear])
+    if stuck or trivial or best.residual > lost:
         return ""
-    kind = "linear" if linear else "not linear but smooth"
+    kind = "linear" if linear else "not linear but smooth" if best.trial.axes == 1 else "not linear"
+    cut = "" if best.trial.axes == 1 else " in patches of the rectangle"
     return (
-        f"since the problem is {kind}, and a trial of {best.columns} random features left "
+        f"since the problem is {kind}, and a trial of {best.columns} random features{cut} left "
         f"{best.residual:.0e} of the residual"
     )
+
+
+def _unclear(problem: Problem, results: list[Result], linear: bool) -> bool:
+    """Whether a longer trial may tell more: features still converge, or patches may."""
+    if UNCLEAR < best_of(results).residual <= LOST[linear]:
+        return True
+    local = first_patches(problem)
+    return local is not None and local.axes > 1 and best_of(results).residual > UNSEEN[local.axes]
 
 
 def _trial(problem: Problem, seconds: float) -> tuple[str, list[Result]]:

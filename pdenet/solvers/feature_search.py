@@ -222,7 +222,7 @@ class FeatureSearch:
         work = NetworkFit(
             residuals,
             self.points,
-            self._checked(),
+            self._checked(residuals),
             start=None if fresh else self.residuals,
             linear=self.linear,
             **self._arguments,
@@ -232,12 +232,20 @@ class FeatureSearch:
             self._stopped = None
         return work
 
-    def _checked(self) -> Check:
-        """The check by the first network's features, also after a resume."""
-        if self.trial.axes > 1:  # few points of another network lie in the smallest patches
-            built = self._built(self.trial).to(self.device)
+    def _checked(self, residuals: Residuals) -> Check:
+        """The check by the first network's features, also after a resume.
+
+        Few of its points lie in the smallest patches of a rectangle, which have their own checks.
+
+        Args:
+            residuals: Problem and the trial's network.
+
+        Returns:
+            The check.
+        """
+        if self.trial.axes > 1:
             weights, scaled = self._arguments["weights"], self._arguments["scaled"]
-            return Check(built, self.points, weights, scaled, self.trial.edges)
+            return Check(residuals, self.points, weights, scaled, self.trial.edges)
         if self._check is None:
             begun = self.shown == self._first
             first = self.residuals if begun else self._built(self._first).to(self.device)
@@ -267,6 +275,8 @@ class FeatureSearch:
             model, device = self.residuals.model, self.device
             edges = self._graded(turn.patches, lambda x: model(x.to(device)))
             turn = replace(turn, edges=edges)
+        if turn.axes > self.trial.axes:
+            self._least = math.inf  # its rows are scaled otherwise
         self.trial = turn
         return None
 

@@ -28,8 +28,10 @@ SATURATED = 0.9  # of the coefficients; features of a wider range still have som
 LEAST_STRETCH = 1.4
 SOLVED = 1e-12  # of the residual at the start; below it round-off is fitted
 QUADRUPLE, WORTHWHILE = 4, 0.6  # what four times the coefficients should lower the residual to
+OCTUPLE = 8  # the same in a rectangle, where patches are halved some times until they see a peak
 OPERATIONS_A_SECOND = 1e10  # of one core of today; too low a guess costs features, not time limits
-NEWTON_STEPS = 4
+NEWTON_STEPS = {1: 4, 2: 2}  # by axes: patches of a rectangle start from a good network
+ROW_OPERATIONS = 1.3e6  # that a row of a patch is worth, as measured
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Trial:
 # Of the residual: waves of the whole domain do not see a layer, patches do; nor do they converge
 # fast where a rectangle has singular corners or peaks.
 UNSEEN = {1: 1e-2, 2: 1e-3}
+SLOW = 1 / 3
 # By axes: the first patches that are tried; more follow if need be.
 LOCAL = {
     1: Trial(width=768, stretch=2.0, patches=48),
@@ -113,8 +116,14 @@ def read_trial(data: Mapping[str, Any]) -> Trial:
 
 
 def best_of(results: Sequence[Result]) -> Result:
-    """The result of the least residual."""
-    return min(results, key=lambda result: result.residual)
+    """The result of the least residual; of patches of a rectangle, where there are any."""
+    return min(_alike(results), key=lambda result: result.residual)
+
+
+def _alike(results: Sequence[Result]) -> list[Result]:
+    """Results whose residuals are compared: rows of patches of a rectangle are scaled otherwise."""
+    axes = max(result.trial.axes for result in results)
+    return [result for result in results if result.trial.axes == axes]
 
 
 def next_trial(
@@ -145,16 +154,14 @@ def next_trial(
     if best.residual <= SOLVED:
         return "converged", f"the residual fell to {best.residual:.0e} of its start: round-off"
     tried = {replace(result.trial, edges=()) for result in results}
-    if (
-        local is not None
-        and len(results) > 1
-        and best.residual > UNSEEN[local.axes]
-        and local not in tried
-        and _cost(local, results, linear)[1] <= seconds
-    ):
-        return local
-    most = max(result.columns for result in results)
-    small = [result for result in results if QUADRUPLE * result.columns <= most]
+    if local is not None and local not in tried and _misses(results, local.axes):
+        local_seconds = _cost(local, results, linear)[1]
+        if local_seconds <= seconds:
+            return local
+    alike = _alike(results)
+    most = max(result.columns for result in alike)
+    factor = QUADRUPLE if best.trial.axes == 1 else OCTUPLE
+    small = [result for result in alike if factor * result.columns <= most]
     if small and best.residual > WORTHWHILE * best_of(small).residual:
         return "no-progress", (
             f"{best.columns} coefficients leave {best.residual:.0e} of the residual, and neither "
@@ -182,6 +189,15 @@ def next_trial(
     )
 
 
+def _misses(results: Sequence[Result], axes: int) -> bool:
+    """Whether features of the whole domain miss what patches may see."""
+    best = best_of(results)
+    if len(results) < 2 or best.residual <= UNSEEN[axes]:
+        return False
+    # Smooth solutions of many waves are seen at last, and then converge faster than by patches.
+    return axes == 1 or results[-1].residual > SLOW * results[-2].residual
+
+
 def _candidates(best: Result, dimension: int) -> list[Trial]:
     """Steps from the best trial, the likeliest to pay first."""
     share = best.numerical_rank / best.columns
@@ -206,7 +222,7 @@ def _cost(trial: Trial, results: Sequence[Result], linear: bool) -> tuple[int, f
     columns = last.columns * trial.width // last.trial.width
     rows = last.rows * trial.width // last.trial.width
     spent = sum(r.steps * _operations(r.rows, r.columns, r.trial) for r in results)
-    steps = 1 if linear else NEWTON_STEPS
+    steps = 1 if linear else NEWTON_STEPS[trial.axes]
     needed = spent + steps * _operations(rows, columns, trial)
     return columns, needed / OPERATIONS_A_SECOND
 
@@ -215,7 +231,7 @@ def _operations(rows: int, columns: int, trial: Trial) -> float:
     """Floating-point operations of one solve: QR of the rows, pivoted QR of the triangle."""
     patches = trial.patches
     if trial.axes > 1:  # a front holds a row of patches and one more
-        return rows * (columns * (patches + 1) / patches**2) ** 2
+        return rows * (ROW_OPERATIONS + (columns * (patches + 1) / patches**2) ** 2)
     if patches > 1:  # rows touch the columns of two; making them costs as much as their factors
         return 30.0 * rows * (2 * columns / patches) ** 2
     return 2.0 * rows * columns**2 + 4.0 * columns**3
@@ -280,12 +296,14 @@ def first_patches(problem: Problem) -> Trial | None:
         problem: The problem.
 
     Returns:
-        Patches of an interval or a rectangle; None of others, and where rows are sums over all.
+        Patches of an interval or a rectangle; None of others, where rows are sums over all, and
+        where fields live in parts of the domain.
     """
     if problem.domain.dimension == 1:
         return LOCAL[1]
     sums = any(condition.integral for condition in problem.conditions.values())
-    return LOCAL[2] if is_rectangle(problem) and not sums else None
+    rectangle = is_rectangle(problem) and not problem.regions
+    return LOCAL[2] if rectangle and not sums else None
 
 
 def rectangular(trial: Trial, edges: Edges) -> Trial:
