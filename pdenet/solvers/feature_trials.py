@@ -31,7 +31,7 @@ QUADRUPLE, WORTHWHILE = 4, 0.6  # what four times the coefficients should lower 
 OCTUPLE = 8  # the same in a rectangle, where patches are halved some times until they see a peak
 OPERATIONS_A_SECOND = 1e10  # of one core of today; too low a guess costs features, not time limits
 NEWTON_STEPS = {1: 4, 2: 2}  # by axes: patches of a rectangle start from a good network
-ROW_OPERATIONS = 1.3e6  # that a row of a patch is worth, as measured
+POINT_OPERATIONS = 1.3e6  # that rows of a point of a patch are worth, as measured
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,8 @@ def _operations(rows: int, columns: int, trial: Trial) -> float:
     """Floating-point operations of one solve: QR of the rows, pivoted QR of the triangle."""
     patches = trial.patches
     if trial.axes > 1:  # a front holds a row of patches and one more
-        return rows * (ROW_OPERATIONS + (columns * (patches + 1) / patches**2) ** 2)
+        made = POINT_OPERATIONS * trial.width / columns  # equations share their points
+        return rows * (made + (columns * (patches + 1) / patches**2) ** 2)
     if patches > 1:  # rows touch the columns of two; making them costs as much as their factors
         return 30.0 * rows * (2 * columns / patches) ** 2
     return 2.0 * rows * columns**2 + 4.0 * columns**3

@@ -68,7 +68,9 @@ class LeastSquares(Solver):
 
     Random features are refined while that pays and time allows: a wider range where they span less
     than they count, else twice as many, with more points; patches on an interval where they miss
-    most of the residual. What counts is the residual at fresh points, and the best network is kept.
+    most of the residual, and in a rectangle where they converge slowly, as at singular corners and
+    sharp peaks: rows of patches are cut in two where most is left. What counts is the residual at
+    fresh points, and the best network is kept.
 
     Args:
         problem: What to solve.
@@ -76,9 +78,10 @@ class LeastSquares(Solver):
             networks, and modules, are taken as they are, without refinement.
         initializer: Structure around the features, such as patches; one with ranges of its own also
             draws them.
-        patches: Patches along every space coordinate, each with features of its own; doubled where
-            time allows. With windows of time they follow fronts and waves that evolve; rows of each
-            touch few coefficients, so that thousands of them cost little.
+        patches: Patches along every space coordinate, each with features of its own; more where
+            time allows. With windows of time they follow fronts and waves that evolve, in a
+            rectangle they are narrow where most is left; rows of each touch few coefficients, so
+            that thousands of them cost little.
         separate: Whether each field has features of its own.
         hard: Whether conditions may be imposed by the network's form; by default all are rows.
         refine: Whether to try more features, and wider ranges.
