@@ -13,8 +13,8 @@ from pdenet.solvers.feature_trials import best_of
 from pdenet.solvers.least_squares import LeastSquares
 
 WINDOWS = 20  # fronts that a patch resolves move by less than its width, as a rule
-FEWEST, MOST = 16, 64  # patches; what time is left doubles them
-PATCH_SECONDS = 0.15  # of one core, for a patch of one field in one window
+FEWEST, MOST = 12, 64  # patches; what time is left doubles them
+PATCH_SECONDS = 0.2  # of one core, for a patch of one field in one window
 CLOSE = 1e-2  # of the residual, in the first window with few patches
 
 _TRIED: weakref.WeakKeyDictionary[Problem, str] = weakref.WeakKeyDictionary()

@@ -17,7 +17,7 @@ from pdenet.solvers.grading import Edges, is_rectangle
 FIRST_WIDTH = {1: 60, 2: 200, 3: 500}
 MORE_WIDTH = 1000  # in more than three dimensions
 # Of a patch in local coordinates: features, and their ranges in space and in time.
-LOCAL_WIDTH = {1: 80, 2: 60}  # by axes
+LOCAL_WIDTH = {1: 120, 2: 60}  # by axes
 LOCAL_RANGE, LOCAL_TIME_RANGE = {1: 2.5, 2: 2.0}, 1.5
 POINTS_EACH = 3  # points a feature: fewer fit the points, more cost time
 BOUNDARY_EACH = 8

@@ -105,7 +105,7 @@ def test_patches_solve_a_window_of_burgers() -> None:
     solver.search.run()
     (result,) = solver.search.results
     assert result.converged
-    assert result.columns == 8 * 80
+    assert result.columns == 8 * 120
     error = Comparison.of(short_burgers()).errors(solver.search.residuals)
     assert error["u"].relative_l2 < 1e-6  # 1e-7 as measured
 
