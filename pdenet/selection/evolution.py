@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Mapping
 
@@ -12,12 +13,15 @@ from pdenet.selection.parts import Part
 from pdenet.solvers.feature_trials import best_of
 from pdenet.solvers.least_squares import LeastSquares
 
-WINDOWS = 20  # fronts that a patch resolves move by less than its width, as a rule
+# Fronts that a patch resolves move by less than its width in the fewest windows, as a rule. Of fast
+# waves, such as chaos, a window of half the length leaves a small part of the residual.
+FEWEST_WINDOWS, MOST_WINDOWS = 20, 80
+FINE, LESS = 1e-6, 0.1
 FEWEST, MOST = 12, 64  # patches; what time is left doubles them
 PATCH_SECONDS = 0.2  # of one core, for a patch of one field in one window
 CLOSE = 1e-2  # of the residual, in the first window with few patches
 
-_TRIED: weakref.WeakKeyDictionary[Problem, str] = weakref.WeakKeyDictionary()
+_TRIED: weakref.WeakKeyDictionary[Problem, tuple[int, str]] = weakref.WeakKeyDictionary()
 
 
 def cut_time(
@@ -41,19 +45,23 @@ def cut_time(
         where time is not cut, or too few seconds are allowed.
     """
     given = {k: ("" if p.given is not None else p.name, p.arguments) for k, p in parts.items()}
-    solver, each = parts["solver"], PATCH_SECONDS * WINDOWS * problem.outputs**2
-    short = seconds is not None and seconds < FEWEST * each
+    solver, each = parts["solver"], PATCH_SECONDS * problem.outputs**2
+
+    def afforded(windows: int) -> int:
+        return MOST if seconds is None else min(MOST, int(seconds / (each * windows)))
+
     free = solver.given is None and solver.name == "auto" and not solver.arguments
+    short = afforded(FEWEST_WINDOWS) < FEWEST
     if not free or short or asked_for(given, precision, corrected) or not _evolves(problem):
         return 1, 1, ""
     if why_features(problem):  # waves of the whole domain do
         return 1, 1, ""
     if problem not in _TRIED:
         _TRIED[problem] = _tried(problem)
-    if not _TRIED[problem]:
+    windows, reason = _TRIED[problem]
+    if afforded(windows) < FEWEST:
         return 1, 1, ""
-    patches = MOST if seconds is None else min(MOST, int(seconds / each))
-    return WINDOWS, patches, _TRIED[problem]
+    return windows, afforded(windows), reason
 
 
 def _evolves(problem: Problem) -> bool:
@@ -64,27 +72,40 @@ def _evolves(problem: Problem) -> bool:
     if problem.domain.time is None or any(c.integral for c in problem.conditions.values()):
         return False
     try:
-        _first(problem)
+        _first(problem, FEWEST_WINDOWS)
     except ValueError:
         return False
     return True
 
 
-def _first(problem: Problem) -> Problem:
+def _first(problem: Problem, windows: int) -> Problem:
     low, high = problem.domain.bounds["t"]
-    return problem.at_time(low, low + (high - low) / WINDOWS)
+    return problem.at_time(low, low + (high - low) / windows)
 
 
-def _tried(problem: Problem) -> str:
+def _tried(problem: Problem) -> tuple[int, str]:
+    """Number of windows, and the reason; 1 and nothing where patches do not do."""
+    windows = FEWEST_WINDOWS
     try:
-        search = LeastSquares(_first(problem), patches=FEWEST, refine=False).search
-        search.run()
+        left = _left(problem, windows)
+        while left > FINE and 2 * windows <= MOST_WINDOWS:
+            shorter = _left(problem, 2 * windows)
+            if shorter > LESS * left:
+                break
+            windows, left = 2 * windows, shorter
     except (ValueError, RuntimeError):  # a trial must not end a run
-        return ""
-    best = best_of(search.results)
-    if not best.converged or best.residual > CLOSE:
-        return ""
-    return (
-        f"since on the first of {WINDOWS} windows of time {FEWEST} patches of random features left "
-        f"{best.residual:.0e} of the residual"
+        return 1, ""
+    if left > CLOSE:
+        return 1, ""
+    return windows, (
+        f"since on the first of {windows} windows of time {FEWEST} patches of random features left "
+        f"{left:.0e} of the residual"
     )
+
+
+def _left(problem: Problem, windows: int) -> float:
+    """What few patches leave of the residual in the first window; infinite without convergence."""
+    search = LeastSquares(_first(problem, windows), patches=FEWEST, refine=False).search
+    search.run()
+    best = best_of(search.results)
+    return best.residual if best.converged else math.inf

@@ -77,3 +77,13 @@ def test_settings_keep_what_was_chosen(front: Problem) -> None:
     assert again == run.settings
     steps = Settings(problem={"name": "burgers"}, max_steps=10)
     assert Run(front, parts(), steps).windows == 1
+
+
+def test_fast_waves_get_shorter_windows() -> None:
+    chaos = find("kuramoto-sivashinsky").build()
+    windows, patches, reason = cut_time(chaos, parts(), 240.0)
+    # Half as long windows leave a thousandth of the residual, a quarter as long ones are not tried.
+    assert (windows, patches) == (40, 30)
+    assert "first of 40 windows" in reason
+    # Where so many windows are too many for the seconds, nothing is cut.
+    assert cut_time(chaos, parts(), 60.0) == (1, 1, "")
