@@ -17,7 +17,7 @@ from pdenet.accuracy import Comparison
 from pdenet.catalogue import entries, find
 from pdenet.linear_fit import is_linear, zero_solves
 from pdenet.solvers import LeastSquares
-from pdenet.solvers.feature_search import summary
+from pdenet.solvers.features import summary
 
 AT_MOST = 30.0  # times the published error
 RECORD = Path(__file__).parents[1] / "records" / "random-features.json"

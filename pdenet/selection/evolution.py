@@ -10,7 +10,7 @@ from pdenet.problem import Problem
 from pdenet.selection.choice import asked_for
 from pdenet.selection.features import why_features
 from pdenet.selection.parts import Part
-from pdenet.solvers.feature_trials import best_of
+from pdenet.solvers.features import best_of
 from pdenet.solvers.least_squares import LeastSquares
 
 # Fronts that a patch resolves move by less than its width in the fewest windows, as a rule. Of fast

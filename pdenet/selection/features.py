@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pdenet.linear_fit import is_linear
 from pdenet.problem import Problem
 from pdenet.selection.parts import Choice
-from pdenet.solvers.feature_trials import (
+from pdenet.solvers.features import (
     UNSEEN,
     Result,
     best_of,

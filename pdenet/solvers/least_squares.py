@@ -19,11 +19,13 @@ from pdenet.optim import NonFiniteError, Phase
 from pdenet.problem import Problem
 from pdenet.sampling import SobolSampler
 from pdenet.solvers.base import Solver
-from pdenet.solvers.feature_search import Ending, FeatureSearch, summary
-from pdenet.solvers.feature_trials import (
+from pdenet.solvers.features import (
+    Ending,
+    FeatureSearch,
     check_patches,
     default_features,
     points_for,
+    summary,
     width_of,
 )
 from pdenet.solvers.hard import plan_hard_conditions
@@ -168,7 +170,7 @@ class LeastSquares(Solver):
             **{**training, "optimizer": (Solve(),), "sampler": sampler, "balance": balance},
         )
         self.search, self.drawing = search, search.drawing
-        self.initializer = search.initializer
+        self.initializer = search.builder.initializer
 
     def objective(self, rows: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> Tensor:
         """Half the weighted sum of mean squares."""

@@ -27,7 +27,7 @@ from pdenet.problems.poisson_1d import poisson_1d
 from pdenet.problems.poisson_2d import poisson_2d
 from pdenet.sampling import DeterminantalSampler, QuadratureSampler, SobolSampler
 from pdenet.solvers import PINN, LeastSquares
-from pdenet.solvers.feature_trials import Result, Trial, best_of, next_trial
+from pdenet.solvers.features import Result, Trial, best_of, next_trial
 
 
 def trainer(**options: Any) -> pl.Trainer:

@@ -18,8 +18,10 @@ from pdenet.problems.burgers import burgers
 from pdenet.problems.lid_driven_cavity import lid_driven_cavity
 from pdenet.references import Exact
 from pdenet.solvers import LeastSquares
-from pdenet.solvers.feature_trials import LOCAL, Result, Trial, best_of, next_trial, rectangular
-from pdenet.solvers.grading import finer_edges, is_graded, is_rectangle, moved
+from pdenet.solvers.features import Result, Trial, best_of, next_trial
+from pdenet.solvers.features.defaults import LOCAL
+from pdenet.solvers.features.grading import finer_edges, is_graded, is_rectangle, moved
+from pdenet.solvers.features.trials import rectangular
 
 EVEN = (-1.0, -0.5, 0.0, 0.5, 1.0)
 SQUARE = Box(x=(0, 1), y=(0, 2))

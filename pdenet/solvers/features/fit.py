@@ -22,7 +22,7 @@ from pdenet.linear_fit import (
     take_over,
 )
 from pdenet.residuals import Residuals
-from pdenet.solvers.grading import Edges, moved_all
+from pdenet.solvers.features.grading import Edges, moved_all
 
 CHECK_SEED = 4_099  # fresh points, which no sampler draws
 CHECK_SHARE = 6  # one fresh point to so many points of the fit

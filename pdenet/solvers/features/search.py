@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from pdenet.frequencies import HeldFields
 from pdenet.geometry import Points
 from pdenet.linear_fit import (
     CUT,
@@ -19,38 +18,19 @@ from pdenet.linear_fit import (
     coefficients,
     is_linear,
     most_columns,
-    row_maker,
 )
-from pdenet.networks import Factory, PatchedFactory, build_network, find_window
-from pdenet.networks.initializers import Glorot, Initializer, PartitionOfUnity
-from pdenet.networks.layers import make_generator
+from pdenet.networks import Factory
+from pdenet.networks.initializers import Initializer
 from pdenet.problem import Problem
 from pdenet.record import StoppedBy
 from pdenet.residuals import Residuals
-from pdenet.sampling import DeterminantalSampler, Sampler
-from pdenet.solvers.drawing import Drawing
-from pdenet.solvers.feature_trials import (
-    Result,
-    Trial,
-    best_of,
-    first_patches,
-    next_trial,
-    read_trial,
-    rectangular,
-    resized,
-    width_of,
-)
-from pdenet.solvers.grading import (
-    Edges,
-    finer_edges,
-    graded_edges,
-    is_graded,
-    is_rectangle,
-    moved_all,
-)
+from pdenet.sampling import Sampler
+from pdenet.solvers.features.builder import TrialBuilder
+from pdenet.solvers.features.fit import Check, NetworkFit
+from pdenet.solvers.features.grading import finer_edges
+from pdenet.solvers.features.trials import Result, Trial, best_of, read_trial, rectangular
+from pdenet.solvers.features.turns import next_trial
 from pdenet.solvers.hard.plan import HardPlan
-from pdenet.solvers.network_fit import Check, NetworkFit
-from pdenet.solvers.scales import output_scales
 
 Ending = tuple[StoppedBy, str]
 
@@ -103,27 +83,31 @@ class FeatureSearch:
         cut: float = CUT,
         max_bytes: int = MAX_BYTES,
     ) -> None:
-        self.problem, self.sampler, self.plan = problem, sampler, plan
-        self.initializer = Glorot() if initializer is None else initializer
-        self.seed, self.separate, self.seconds = seed, separate, seconds
+        self.builder = TrialBuilder(
+            problem,
+            network,
+            sampler,
+            initializer=initializer,
+            patches=patches,
+            plan=plan,
+            separate=separate,
+            seed=seed,
+        )
+        self.problem, self.seconds = problem, seconds
         self.most_columns = most_columns(max_bytes)
-        self._network, self._width = network, width_of(network)
-        self.refine = refine and self._width is not None
-        self._numbers = sampler.points, sampler.boundary_points
+        self.refine = refine and self.builder.width is not None
         self._arguments = {
             "weights": dict(weights or {}), "scaled": scaled, "weighted": sampler.weighted,
             "cut": cut, "max_bytes": max_bytes,
         }  # fmt: skip
         self.linear = is_linear(problem)
         self.results: list[Result] = []
-        axes = 2 if patches > 1 and is_rectangle(problem) else 1
-        edges = self._graded(patches, HeldFields(problem), start_only=True)
-        self._first = self.trial = self.shown = Trial(self._width or 0, 1.0, patches, axes, edges)
-        self.residuals = self._built(self.trial)
+        self.trial = self.shown = self.builder.first
+        self.residuals = self.builder.residuals(self.trial)
         # What has no last layer, or does not fit in memory, is refused before any work.
         if patches == 1:
             TallFactor(sum(p.numel() for p in coefficients(self.residuals)), max_bytes)
-        self.drawing = self._drawn(self.trial, self.residuals)
+        self.drawing = self.builder.drawing(self.trial, self.residuals)
         self._check: Check | None = None
         self._least = math.inf
         self._work: NetworkFit | None = None
@@ -182,9 +166,9 @@ class FeatureSearch:
         Args:
             initializer: The structure.
         """
-        self.initializer, device = initializer, self.device
-        self.residuals = self._built(self.shown).to(device)
-        self.drawing = self._drawn(self.shown, self.residuals)
+        self.builder.initializer, device = initializer, self.device
+        self.residuals = self.builder.residuals(self.shown).to(device)
+        self.drawing = self.builder.drawing(self.shown, self.residuals)
         self._work = self._check = self._stopped = None
 
     def state(self) -> dict[str, Any]:
@@ -207,17 +191,17 @@ class FeatureSearch:
         """
         shown, device = read_trial(state["shown"]), self.device
         if shown != self.shown:
-            self.residuals = self._built(shown).to(device)
+            self.residuals = self.builder.residuals(shown).to(device)
         self.trial, self.shown = read_trial(state["trial"]), shown
         self._least, self._work, self._stopped = state["least"], None, state["fit"]
         self.results = [Result.from_plain(result) for result in state["results"]]
-        self.drawing = self._drawn(shown, self.residuals)
+        self.drawing = self.builder.drawing(shown, self.residuals)
 
     def _begin(self) -> NetworkFit:
         again = self.trial == self.shown
-        residuals = self.residuals if again else self._built(self.trial).to(self.device)
+        residuals = self.residuals if again else self.builder.residuals(self.trial).to(self.device)
         if not again:
-            self.drawing = self._drawn(self.trial, residuals)
+            self.drawing = self.builder.drawing(self.trial, residuals)
         fresh = again and math.isinf(self._least)
         work = NetworkFit(
             residuals,
@@ -247,11 +231,12 @@ class FeatureSearch:
             weights, scaled = self._arguments["weights"], self._arguments["scaled"]
             return Check(residuals, self.points, weights, scaled, self.trial.edges)
         if self._check is None:
-            begun = self.shown == self._first
-            first = self.residuals if begun else self._built(self._first).to(self.device)
-            points = self._drawn(self._first, first).points
+            first = self.builder.first
+            begun = self.shown == first
+            network = self.residuals if begun else self.builder.residuals(first).to(self.device)
+            points = self.builder.drawing(first, network).points
             weights, scaled = self._arguments["weights"], self._arguments["scaled"]
-            self._check = Check(first, points, weights, scaled, self._first.edges)
+            self._check = Check(network, points, weights, scaled, first.edges)
         return self._check
 
     def _turn(self, work: NetworkFit) -> Ending | None:
@@ -264,7 +249,7 @@ class FeatureSearch:
             self.linear,
             self.seconds,
             self.most_columns,
-            local=self._local,
+            local=self.builder.local,
         )
         if not isinstance(turn, Trial):
             return turn
@@ -273,85 +258,12 @@ class FeatureSearch:
             turn = rectangular(self.trial, edges)
         elif turn.patches > 1:
             model, device = self.residuals.model, self.device
-            edges = self._graded(turn.patches, lambda x: model(x.to(device)))
+            edges = self.builder.graded(turn.patches, lambda x: model(x.to(device)))
             turn = replace(turn, edges=edges)
         if turn.axes > self.trial.axes:
             self._least = math.inf  # its rows are scaled otherwise
         self.trial = turn
         return None
-
-    @property
-    def _local(self) -> Trial | None:
-        """The first patches that may be tried, where the user asked for no structure."""
-        if self.initializer.rebuilds or isinstance(self._network, PatchedFactory):
-            return None
-        return first_patches(self.problem)
-
-    def _graded(
-        self, patches: int, values: Callable[[Tensor], Tensor], start_only: bool = False
-    ) -> Edges:
-        """Edges where patches follow the solution; else they are equal."""
-        if patches == 1 or not is_graded(self.problem):
-            return ()
-        return graded_edges(values, self.problem, patches, start_only=start_only)
-
-    def _drawn(self, trial: Trial, residuals: Residuals) -> Drawing:
-        """Points in proportion to the features; on boundaries as their dimension asks."""
-        ratio = trial.width / self._width if self._width else 1.0
-        d = self.problem.domain.dimension
-        inside, edge = self._numbers
-        # Along an interval boundaries grow with the patches, around a rectangle with their root.
-        rows = trial.patches / self._first.patches if trial.axes == 1 else 1.0
-        self.sampler.points = round(inside * ratio)
-        self.sampler.boundary_points = round(edge * rows * (ratio / rows) ** ((d - 1) / d))
-        self.sampler.bind({n: c.on for n, c in residuals.conditions.items()}, self.seed)
-        if isinstance(self.sampler, DeterminantalSampler):
-            self.sampler.tell(row_maker(residuals))
-        drawing = Drawing(residuals, self.sampler)
-        drawing.at(0)
-        drawing.points = moved_all(drawing.points, self.problem, trial.edges)
-        return drawing
-
-    def _built(self, trial: Trial) -> Residuals:
-        """Problem and network of a trial."""
-        problem, network, plan = self.problem, self._network, self.plan
-        owned = isinstance(network, nn.Module)
-        imposed = () if plan is None else plan.imposed
-        scales, means = ({}, {}) if owned else output_scales(problem, imposed)
-        if self._width is not None:
-            network = resized(network, trial, self._first)
-        if not isinstance(network, nn.Module):
-            network = self._structured(trial, network)
-        core = build_network(
-            network,
-            coordinates=problem.coordinates,
-            fields=problem.shapes,
-            bounds=problem.domain.bounds,
-            periodic=None if plan is None else plan.periodic,
-            separate=self.separate,
-            scale=scales,
-            mean=means,
-            seed=None if owned else self.seed,
-            dtype=torch.float64,
-        )
-        if getattr(self.initializer, "R", None) is not None:
-            self.initializer.draw(core, make_generator(self.seed))
-        return Residuals(problem, core if plan is None else plan.wrap(core), imposed)
-
-    def _structured(self, trial: Trial, network: Factory) -> Factory:
-        if trial.patches == 1:
-            return self.initializer.structure(network)
-        names = self.problem.coordinates
-        order = max(demand.layout.order for demand in self.problem.demands.values())
-        if "t" not in names and trial.axes == 1:
-            window = "smooth" if order <= 2 else "infinitely-smooth"
-            return PartitionOfUnity(trial.patches, window).structure(network)
-        # A local basis in two coordinates is too short for windows that overlap.
-        counts = tuple(1 if name == "t" else trial.patches for name in names)
-        if trial.axes > 1:
-            counts = tuple(len(edges) - 1 for edges in trial.edges)
-        nodes = {axis: edges for axis, edges in enumerate(trial.edges) if edges}
-        return PatchedFactory(network, counts, find_window("hard"), nodes=nodes)
 
 
 def _result(trial: Trial, work: NetworkFit) -> Result:

@@ -18,7 +18,7 @@ from pdenet.networks.initializers import PartitionOfUnity
 from pdenet.problems.allen_cahn import allen_cahn
 from pdenet.problems.burgers import burgers
 from pdenet.solvers import LeastSquares
-from pdenet.solvers.grading import graded_edges, moved
+from pdenet.solvers.features.grading import graded_edges, moved
 
 PROBLEM = burgers()
 
