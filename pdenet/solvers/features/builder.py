@@ -28,8 +28,9 @@ from pdenet.solvers.drawing import Drawing
 from pdenet.solvers.features.defaults import LOCAL_RANGE, first_patches
 from pdenet.solvers.features.grading import (
     Edges,
+    even,
     graded_edges,
-    is_graded,
+    is_evolution,
     is_rectangle,
     moved_all,
 )
@@ -98,7 +99,9 @@ class TrialBuilder:
         Returns:
             The edges; empty for equal patches.
         """
-        if patches == 1 or not is_graded(self.problem):
+        if patches > 1 and is_rectangle(self.problem):  # cut later, where most is left
+            return even(patches), even(patches)
+        if patches == 1 or not is_evolution(self.problem):
             return ()
         return graded_edges(values, self.problem, patches, start_only=start_only)
 

@@ -1,4 +1,4 @@
-"""Patches of unequal width along coordinates: narrow where the solution bends."""
+"""Patches of unequal width: narrow where the solution bends, or where most is left."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ from pdenet.geometry import Box, Points
 from pdenet.problem import Problem
 
 SAMPLES = 4001
-# Of the domain's length: fronts move, and bend on both sides of where they are steep.
-MARGIN, STEADY_MARGIN = 0.01, 0.001
+MARGIN = 0.01  # of the domain's length: fronts move, and bend on both sides of where they are steep
 EVEN = 0.5  # of the patches; the solution may bend elsewhere soon
 TIMES = 5
-LINES = 41  # across, in a plane
 CUT_SHARE = 0.3  # of what is left in the worst row of patches: rows with as much are cut in two
 CORNER = 0.15  # of a patch at a side, where it is cut: best for singular corners in hp methods
 
@@ -25,20 +23,16 @@ Edges = tuple[tuple[float, ...], ...]
 """Edges of patches from -1 to 1 along each coordinate; empty along those that are not cut."""
 
 
-def is_graded(problem: Problem) -> bool:
-    """Whether patches follow what a problem's solution does, and are joined by rows.
-
-    They do along an interval where time is the other coordinate, and in a rectangle.
+def is_evolution(problem: Problem) -> bool:
+    """Whether a problem is one of an interval and time.
 
     Args:
         problem: The problem.
 
     Returns:
-        Whether :func:`graded_edges` takes it.
+        Whether that is so.
     """
-    if len(problem.coordinates) != 2 or problem.inputs:
-        return False
-    return "t" in problem.coordinates or is_rectangle(problem)
+    return len(problem.coordinates) == 2 and "t" in problem.coordinates
 
 
 def is_rectangle(problem: Problem) -> bool:
@@ -60,27 +54,49 @@ def graded_edges(
 ) -> Edges:
     r"""Edges of patches whose number in any part grows like the integral of a monitor.
 
-    The monitor is the root of the smoothed curvature, :math:`|u_{xx}|^{1/2}`, largest over the
-    other coordinate: a bend of length l gets patches as narrow as l, in proportion. Half of the
-    patches are even.
+    The monitor is the root of the smoothed curvature, :math:`|u_{xx}|^{1/2}`, largest over time: a
+    bend of length l gets patches as narrow as l, in proportion. Half of the patches are even.
 
     Args:
         values: Map (n, coordinates) to (n, outputs).
-        problem: The problem, of two coordinates.
-        patches: Number of patches along each space coordinate.
+        problem: The problem, of one space coordinate and time.
+        patches: Number of patches along the interval.
         start_only: Whether to look at the first time alone.
 
     Returns:
-        Numbers from -1 to 1, one more than patches, along each space coordinate.
+        Numbers from -1 to 1, one more than patches, along the interval.
 
     Reference:
         de Boor, Good approximation by splines with variable knots II, Lect. Notes Math. 363, 1974.
     """
-    names = problem.coordinates
-    return tuple(
-        () if name == "t" else _along(values, problem, patches, axis, start_only)
-        for axis, name in enumerate(names)
-    )
+    line = np.linspace(-1.0, 1.0, SAMPLES)
+    # A periodic start may have a kink where the interval closes.
+    closed = any(condition.paired for condition in problem.conditions.values())
+    monitor = np.zeros(SAMPLES)
+    for time in [-1.0] if start_only else np.linspace(-1.0, 1.0, TIMES):
+        monitor = np.maximum(monitor, _bends(_on_line(values, problem, time), closed))
+    total = np.concatenate([[0.0], np.cumsum(monitor[1:] + monitor[:-1])])
+    if total[-1] == 0:
+        return _of_interval(problem, even(patches))
+    share = EVEN * (line + 1) / 2 + (1 - EVEN) * total / total[-1]
+    edges = np.interp(np.linspace(0.0, 1.0, patches + 1), share, line)
+    return _of_interval(problem, tuple(float(e) for e in edges))
+
+
+def even(patches: int) -> tuple[float, ...]:
+    """Edges of equal patches along one coordinate.
+
+    Args:
+        patches: Their number.
+
+    Returns:
+        Numbers from -1 to 1, one more than patches.
+    """
+    return tuple(float(e) for e in np.linspace(-1.0, 1.0, patches + 1))
+
+
+def _of_interval(problem: Problem, edges: tuple[float, ...]) -> Edges:
+    return tuple(() if name == "t" else edges for name in problem.coordinates)
 
 
 def finer_edges(edges: Edges, left: Tensor) -> Edges:
@@ -120,52 +136,23 @@ def _cut(low: float, high: float) -> float:
     return (low + high) / 2
 
 
-def _along(
-    values: Callable[[Tensor], Tensor], problem: Problem, patches: int, axis: int, start_only: bool
-) -> tuple[float, ...]:
-    line = np.linspace(-1.0, 1.0, SAMPLES)
-    if "t" in problem.coordinates:
-        # Each time counts alike: a front that forms late bends as much as one that stands.
-        across = [-1.0] if start_only else np.linspace(-1.0, 1.0, TIMES)
-        # A periodic start may have a kink where the interval closes.
-        closed = any(condition.paired for condition in problem.conditions.values())
-        curvatures = (_curvature(_on_line(values, problem, axis, c), closed) for c in across)
-        monitor = np.max([_bends(c, MARGIN, closed) for c in curvatures], axis=0)
-    else:
-        lines = (_on_line(values, problem, axis, c) for c in np.linspace(-1.0, 1.0, LINES))
-        largest = np.max([_curvature(u, closed=False) for u in lines], axis=0)
-        monitor = _bends(largest, STEADY_MARGIN, closed=False)
-    total = np.concatenate([[0.0], np.cumsum(monitor[1:] + monitor[:-1])])
-    if total[-1] > 0:
-        share = EVEN * (line + 1) / 2 + (1 - EVEN) * total / total[-1]
-    else:
-        share = (line + 1) / 2
-    edges = np.interp(np.linspace(0.0, 1.0, patches + 1), share, line)
-    return tuple(float(e) for e in edges)
-
-
-def _on_line(
-    values: Callable[[Tensor], Tensor], problem: Problem, axis: int, across: float
-) -> np.ndarray:
-    """Values along one coordinate, where the other has a value from -1 to 1."""
-    scaled = np.full((SAMPLES, 2), across)
-    scaled[:, axis] = np.linspace(-1.0, 1.0, SAMPLES)
+def _on_line(values: Callable[[Tensor], Tensor], problem: Problem, time: float) -> np.ndarray:
+    """Values along the interval at a time from -1 to 1, shape (samples, outputs)."""
+    scaled = np.full((SAMPLES, 2), time)
+    scaled[:, 1 - problem.coordinates.index("t")] = np.linspace(-1.0, 1.0, SAMPLES)
     low, high = np.transpose([problem.domain.bounds[name] for name in problem.coordinates])
     with torch.no_grad():
         u = values(torch.from_numpy((low + high) / 2 + (high - low) / 2 * scaled))
     return u.cpu().numpy()
 
 
-def _curvature(u: np.ndarray, closed: bool) -> np.ndarray:
+def _bends(u: np.ndarray, closed: bool) -> np.ndarray:
+    """Root of the smoothed curvature of all columns, each over its largest."""
     # The first and last sample are one where the interval closes; else their curvature is unknown.
     before, behind = (u[-2:-1], u[1:2]) if closed else (2 * u[:1] - u[1:2], 2 * u[-1:] - u[-2:-1])
-    return np.abs(np.diff(np.concatenate([before, u, behind]), n=2, axis=0))
-
-
-def _bends(curvature: np.ndarray, margin: float, closed: bool) -> np.ndarray:
-    """Root of the smoothed curvature of all columns, each over its largest."""
-    width = max(1, round(margin * len(curvature)))
-    bend = np.zeros(len(curvature))
+    curvature = np.abs(np.diff(np.concatenate([before, u, behind]), n=2, axis=0))
+    width = max(1, round(MARGIN * len(u)))
+    bend = np.zeros(len(u))
     for column in np.pad(curvature, ((width, width), (0, 0)), "wrap" if closed else "edge").T:
         smooth = np.convolve(column, _hat(width), mode="same")[width:-width]
         if smooth.max() > 0:
@@ -186,7 +173,7 @@ def moved(points: Points, problem: Problem, edges: Edges) -> Points:
     Args:
         points: Points of any region.
         problem: The problem.
-        edges: What :func:`graded_edges` returned.
+        edges: Edges of the patches.
 
     Returns:
         The points; measurements stay where they are.

@@ -20,7 +20,7 @@ from pdenet.references import Exact
 from pdenet.solvers import LeastSquares
 from pdenet.solvers.features import Result, Trial, best_of, next_trial
 from pdenet.solvers.features.defaults import LOCAL
-from pdenet.solvers.features.grading import finer_edges, is_graded, is_rectangle, moved
+from pdenet.solvers.features.grading import finer_edges, is_evolution, is_rectangle, moved
 from pdenet.solvers.features.trials import rectangular
 
 EVEN = (-1.0, -0.5, 0.0, 0.5, 1.0)
@@ -135,14 +135,14 @@ def test_the_cavity_comes_below_what_training_leaves() -> None:
 def test_which_problems_are_cut() -> None:
     assert is_rectangle(corner())
     assert not is_rectangle(burgers())
-    assert is_graded(burgers())
+    assert is_evolution(burgers())
     disk = Disk(center=(0, 0), radius=1)
     round_one = Problem(
         domain=disk,
         fields="u",
         conditions={"laplace": Condition(lambda u: laplacian(u), on=disk.interior)},
     )
-    assert not is_graded(round_one)
+    assert not is_rectangle(round_one)
 
 
 def result(trial: Trial, residual: float) -> Result:
