@@ -131,3 +131,20 @@ def test_features_are_left_where_a_longer_trial_shows_that_they_get_stuck() -> N
     # At a corner the gradient is unbounded: 1600 features leave what 400 do.
     chosen, _ = choose(find("poisson-l-shape").build(), {"solver": Part("solver")})
     assert chosen["solver"].name == "pinn"
+
+
+@pytest.mark.parametrize("dimension", [4, 5])
+def test_a_cubes_boundary_gets_points_by_its_faces(dimension: int) -> None:
+    problem = find("poisson-nd").build(dimension=dimension)
+    parts = {kind: Part.parse(kind, "auto") for kind in PARTS}
+    chosen, reasons = choose(problem, parts)
+    assert chosen["sampler"].describe()["boundary_points"] == 100 * 2 * dimension
+    assert any(f"has {2 * dimension} faces" in reason for reason in reasons)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["one-peak-2d", "lid-driven-cavity"])
+def test_singular_corners_and_peaks_are_found_by_patches(name: str) -> None:
+    chosen, reasons = choose(find(name).build(), {"solver": Part("solver")})
+    assert chosen["solver"].name == "least-squares"
+    assert "in patches of the rectangle" in reasons[0]
