@@ -147,17 +147,14 @@ class ScaledRows:
         assert self.scales is not None
         return self.norm() / math.sqrt(len(self.scales))
 
-    def left_in_patches(self) -> Tensor:
+    def left_in_patches(self) -> Tensor | None:
         """Sum of the squares of the scaled values in each patch; rows of several count in each.
 
         Returns:
-            Shape (patches,).
-
-        Raises:
-            ValueError: Rows were not taken apart by patches.
+            Shape (patches,); None where rows were not taken apart by patches.
         """
         if self._order is None:
-            raise ValueError("These rows touch all coefficients; there are no patches to tell.")
+            return None
         assert self.scales is not None
         squares = (torch.cat(self._values()) * self.scales).square()
         pairs = zip(self._tangents, self._pieces, strict=True)

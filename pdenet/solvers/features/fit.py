@@ -144,8 +144,13 @@ class NetworkFit:
         """Whether the end is a minimum."""
         return self._fit.converged
 
-    def left_in_patches(self) -> Tensor:
-        """What the last step left in each patch: sums of squares of scaled rows, (patches,)."""
+    def left_in_patches(self) -> Tensor | None:
+        """What the last step left in each patch.
+
+        Returns:
+            Sums of squares of scaled rows, shape (patches,); None where that is not known, as of
+            few patches, which make one dense problem.
+        """
         return self._fit.rows.left_in_patches()
 
     def step(self) -> None:

@@ -99,14 +99,15 @@ def _of_interval(problem: Problem, edges: tuple[float, ...]) -> Edges:
     return tuple(() if name == "t" else edges for name in problem.coordinates)
 
 
-def finer_edges(edges: Edges, left: Tensor) -> Edges:
+def finer_edges(edges: Edges, left: Tensor | None) -> Edges:
     """Edges that cut rows of patches of a rectangle in two where most is left of the residual.
 
     Rows at a side are cut near it, as suits singular corners; others in the middle.
 
     Args:
         edges: Edges of the present patches.
-        left: What is left in each patch, shape (patches,), the last coordinate's varying fastest.
+        left: What is left in each patch, shape (patches,), the last coordinate's varying fastest;
+            None cuts all rows.
 
     Returns:
         More edges along at least one coordinate.
@@ -115,7 +116,7 @@ def finer_edges(edges: Edges, left: Tensor) -> Edges:
         Schwab, p- and hp-Finite Element Methods, Oxford 1998, section 4.5 (geometric meshes).
     """
     counts = [len(along) - 1 for along in edges]
-    table = left.reshape(counts)
+    table = torch.ones(counts) if left is None else left.reshape(counts)
     rows = [table.sum(1 - axis) for axis in range(len(counts))]
     largest = max(float(row.max()) for row in rows)
     found = []

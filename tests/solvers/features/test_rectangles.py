@@ -61,6 +61,13 @@ def test_rows_of_patches_are_cut_where_most_is_left() -> None:
     assert finer_edges((EVEN, EVEN), left.flatten()) == (x, y)
 
 
+def test_few_patches_are_all_cut() -> None:
+    solver = LeastSquares(corner(), patches=2, seconds=1.0)
+    solver.search.run()
+    counts = [[len(along) - 1 for along in r.trial.edges] for r in solver.search.results]
+    assert counts[:2] == [[2, 2], [4, 4]]
+
+
 def test_what_is_left_is_told_by_patches() -> None:
     problem = corner()
     search = LeastSquares(problem, patches=3).search
@@ -76,6 +83,7 @@ def test_what_is_left_is_told_by_patches() -> None:
         assert block.touched is not None
         expected += block.b.square() @ block.touched.to(block.b.dtype)
     found = rows.left_in_patches()
+    assert found is not None
     # Patches in their own order, blocks in that of elimination; here they are the same up to it.
     torch.testing.assert_close(found.sort().values, expected[:9].sort().values)
     assert float(found.sum()) > rows.norm() ** 2  # rows between patches count in both
