@@ -18,7 +18,7 @@ from pdenet.solvers.least_squares import LeastSquares
 FEWEST_WINDOWS, MOST_WINDOWS = 20, 80
 FINE, LESS = 1e-6, 0.1
 FEWEST, MOST = 12, 64  # patches; what time is left doubles them
-PATCH_SECONDS = 0.2  # of one core, for a patch of one field in one window
+PATCH_SECONDS = 0.25  # of one core, for a patch of one field in one window
 CLOSE = 1e-2  # of the residual, in the first window with few patches
 
 _TRIED: weakref.WeakKeyDictionary[Problem, tuple[int, str]] = weakref.WeakKeyDictionary()
