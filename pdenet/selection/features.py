@@ -21,7 +21,8 @@ from pdenet.solvers.least_squares import LeastSquares
 
 MOST_DIMENSIONS = {True: 3, False: 2}  # of linear problems, and of others
 MOST_COLUMNS = 800  # of the first trial, so that it takes no more than a second
-TRIAL_SECONDS, LONGER = 1.0, 12.0  # by counting operations, so that every machine chooses the same
+# By counting operations, so that every machine chooses the same.
+TRIAL_SECONDS, LONGER, BY_PATCHES = 1.0, 8.0, 14.0
 UNCLEAR = 0.01  # of the residual; whether more features go on lowering it takes a longer trial
 LOST = {True: 0.5, False: 1e-3}  # of the residual; it may still fall, but nothing says so
 CLOSE = 1e-2  # the same of patches, whose residual is largest where they are about to be cut
@@ -55,7 +56,7 @@ def _tried(problem: Problem) -> str:
     try:
         ended, results = _trial(problem, TRIAL_SECONDS)
         if ended == "max-seconds" and _unclear(problem, results, linear):
-            ended, results = _trial(problem, LONGER)
+            ended, results = _trial(problem, BY_PATCHES if _cuttable(problem) else LONGER)
     except (ValueError, RuntimeError):  # a trial must not end a run
         return ""
     best = best_of(results)
@@ -77,8 +78,13 @@ def _unclear(problem: Problem, results: list[Result], linear: bool) -> bool:
     """Whether a longer trial may tell more: features still converge, or patches may."""
     if UNCLEAR < best_of(results).residual <= LOST[linear]:
         return True
+    return _cuttable(problem) and best_of(results).residual > UNSEEN[2]
+
+
+def _cuttable(problem: Problem) -> bool:
+    """Whether a problem is one of a rectangle that patches can cut."""
     local = first_patches(problem)
-    return local is not None and local.axes > 1 and best_of(results).residual > UNSEEN[local.axes]
+    return local is not None and local.axes > 1
 
 
 def _trial(problem: Problem, seconds: float) -> tuple[str, list[Result]]:

@@ -15,7 +15,7 @@ QUADRUPLE, WORTHWHILE = 4, 0.6  # what four times the coefficients should lower 
 OCTUPLE = 8  # the same in a rectangle, where patches are halved some times until they see a peak
 OPERATIONS_A_SECOND = 1e10  # of one core of today; too low a guess costs features, not time limits
 NEWTON_STEPS = {1: 4, 2: 2}  # by axes: patches of a rectangle start from a good network
-POINT_OPERATIONS = 1.3e6  # that rows of a point of a patch are worth, as measured
+POINT_OPERATIONS = 2e6  # that rows of a point of a patch are worth, as measured
 CUTS = 2  # further patches along each side of a rectangle, as a rule
 # Of the residual: waves of the whole domain do not see a layer, patches do; nor do they converge
 # fast where a rectangle has singular corners or peaks.
