@@ -11,7 +11,7 @@ from pdenet.solvers.features.trials import Result, Trial, alike, best_of
 SATURATED = 0.9  # of the coefficients; features of a wider range still have something to add
 LEAST_STRETCH = 1.4
 SOLVED = 1e-12  # of the residual at the start; below it round-off is fitted
-QUADRUPLE, WORTHWHILE = 4, 0.6  # what four times the coefficients should lower the residual to
+QUADRUPLE, WORTHWHILE = 4, 0.7  # what four times the coefficients should lower the residual to
 OCTUPLE = 8  # the same in a rectangle, where patches are halved some times until they see a peak
 OPERATIONS_A_SECOND = 1e10  # of one core of today; too low a guess costs features, not time limits
 NEWTON_STEPS = {1: 4, 2: 2}  # by axes: patches of a rectangle start from a good network

@@ -62,7 +62,7 @@ def test_rows_of_patches_are_cut_where_most_is_left() -> None:
 
 
 def test_few_patches_are_all_cut() -> None:
-    solver = LeastSquares(corner(), patches=2, seconds=1.0)
+    solver = LeastSquares(corner(), patches=2, seconds=4.0)
     solver.search.run()
     counts = [[len(along) - 1 for along in r.trial.edges] for r in solver.search.results]
     assert counts[:2] == [[2, 2], [4, 4]]
