@@ -194,3 +194,19 @@ def test_values_of_another_network_of_patches_are_taken_over_apart() -> None:
     source = Values(new.model, old.model)
     rows = ScaledRows([(source, {"values": drawn["first"]})], coefficients(new), scaled=False)
     assert rows.block_columns is not None
+
+
+@pytest.mark.parametrize("patches", [(2, 5), (5, 2)])
+def test_what_is_left_is_told_of_the_right_patch(patches: tuple[int, int]) -> None:
+    residuals, drawn, joints = patched(system(), patches, "hard")
+    parameters = coefficients(residuals)
+    rows = ScaledRows([(residuals, drawn), *joints], parameters)
+    for patch in range(10):
+        with torch.no_grad():
+            for p in parameters:  # shape (patches * outputs, width)
+                p.zero_()
+                p.view(10, -1)[patch] = 1e3
+        rows.make_scales()
+        left = rows.left_in_patches()
+        assert left is not None
+        assert int(left.argmax()) == patch
