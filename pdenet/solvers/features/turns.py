@@ -51,10 +51,8 @@ def next_trial(
     if best.residual <= SOLVED:
         return "converged", f"the residual fell to {best.residual:.0e} of its start: round-off"
     tried = {replace(result.trial, edges=()) for result in results}
-    if local is not None and local not in tried and _misses(results, local.axes):
-        local_seconds = _cost(local, results, linear)[1]
-        if local_seconds <= seconds:
-            return local
+    if local is not None and local not in tried and _patches_pay(local, results, linear, seconds):
+        return local
     family = alike(results)
     most = max(result.columns for result in family)
     factor = QUADRUPLE if best.trial.axes == 1 else OCTUPLE
@@ -86,13 +84,13 @@ def next_trial(
     )
 
 
-def _misses(results: Sequence[Result], axes: int) -> bool:
-    """Whether features of the whole domain miss what patches may see."""
-    best = best_of(results)
-    if len(results) < 2 or best.residual <= UNSEEN[axes]:
+def _patches_pay(local: Trial, results: Sequence[Result], linear: bool, seconds: float) -> bool:
+    """Whether features of the whole domain miss what patches may see, in the seconds allowed."""
+    if len(results) < 2 or best_of(results).residual <= UNSEEN[local.axes]:
         return False
     # Smooth solutions of many waves are seen at last, and then converge faster than by patches.
-    return axes == 1 or results[-1].residual > SLOW * results[-2].residual
+    slow = results[-1].residual > SLOW * results[-2].residual
+    return (local.axes == 1 or slow) and _cost(local, results, linear)[1] <= seconds
 
 
 def _candidates(best: Result, dimension: int) -> list[Trial]:
