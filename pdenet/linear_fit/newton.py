@@ -21,7 +21,7 @@ HALVINGS = 20
 MOST_STEPS = 50
 FORCING = 1e-2  # of the first step, where rows are not affine in the coefficients
 CLOSE = 0.02  # to the least residual of the linear model: another step has nothing to gain
-SMALL = 1e-9  # of the residual at the start
+SMALL = 1e-4  # of the residual at the start: there a linear model that held is trusted
 ROUND_OFF = 1e-12
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from pdenet.geometry import Points
 from pdenet.linear_fit.continuity import Continuity
 from pdenet.linear_fit.sources import Sources, set_flat
+from pdenet.linear_fit.superposition import affine_conditions
 from pdenet.networks import BlockwiseLinear, PatchedNetwork
+from pdenet.residuals import Residuals
 from pdenet.tangent import RowSource
 
 FEWEST = 8  # patches; below, one dense problem is as fast
@@ -32,6 +34,8 @@ class Piece:
         parameters: The coefficients of the source.
         columns: Which of all coefficients these are, in turn; None for all of them.
         touched: Blocks that each point's rows touch, by condition, shape (n, all blocks).
+        form: Pieces of one form differ in patches and points alone.
+        fixed: Whether J is made once: the rows are affine in the coefficients, others are not.
     """
 
     source: RowSource
@@ -41,6 +45,8 @@ class Piece:
     parameters: Sequence[nn.Parameter]
     columns: Tensor | None = None
     touched: Mapping[str, Tensor] | None = None
+    form: int = 0
+    fixed: bool = False
 
     def refresh(self, flat: Tensor) -> None:
         """Takes over the present coefficients, where the source has copies of them.
@@ -88,12 +94,45 @@ def take_apart(sources: Sources, parameters: Sequence[nn.Parameter]) -> Apart | 
     owners = _owners(cores, parameters)
     blocks = torch.where(owners >= 0, torch.argsort(order)[owners], len(order))
     pieces = [
-        _piece(source, points, rows, touched, cores, parameters, order, blocks)
-        for source, points in sources
-        for rows, touched in _groups(source, points, cores, order)
+        replace(
+            _piece(source, some, rows, touched, cores, parameters, order, blocks),
+            form=form,
+            fixed=fixed,
+        )
+        for form, (source, some, fixed) in enumerate(_by_affinity(sources))
+        for rows, touched in _groups(source, some, cores, order)
     ]
     columns = [torch.nonzero(blocks == k)[:, 0] for k in range(len(order) + 1)]
     return Apart(pieces, columns, order)
+
+
+def _by_affinity(sources: Sources) -> list[tuple[RowSource, Mapping[str, Points], bool]]:
+    """Conditions of each source, with whether their J is worth keeping.
+
+    Where all rows are affine it is not: one step is the solution.
+
+    Args:
+        sources: What gives rows, with points.
+
+    Returns:
+        Source, points by condition, and whether J stays what it is while that of others does not.
+    """
+    known = [_affine(source) for source, _ in sources]
+    if all(set(points) <= names for (_, points), names in zip(sources, known, strict=True)):
+        return [(source, points, False) for source, points in sources]
+    parts = [
+        (source, {n: p for n, p in points.items() if (n in names) == fixed}, fixed)
+        for (source, points), names in zip(sources, known, strict=True)
+        for fixed in (False, True)
+    ]
+    return [part for part in parts if part[1]]
+
+
+def _affine(source: RowSource) -> frozenset[str]:
+    """Conditions whose rows are known to be affine in the coefficients."""
+    if isinstance(source, Continuity):
+        return frozenset(source.names)
+    return affine_conditions(source.problem) if isinstance(source, Residuals) else frozenset()
 
 
 def _cores(source: Any) -> Iterator[PatchedNetwork]:

@@ -11,12 +11,11 @@ from torch import Tensor, nn
 
 from pdenet.geometry import Points
 from pdenet.linear_fit.last_layer import coefficients, only_trained
+from pdenet.linear_fit.piece_rows import PieceRows, rows_of
 from pdenet.linear_fit.pieces import Piece, held_columns, take_apart
 from pdenet.linear_fit.sources import Sources, flattened, set_flat
 from pdenet.residuals import Residuals
-from pdenet.tangent import RowSource, Tangent
-
-ROW_BYTES = 2**25  # rows of J made at once; the features' derivatives take some times as much
+from pdenet.tangent import Tangent
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,13 +26,16 @@ class Block:
         a: Rows, shape (n, columns).
         b: Values, shape (n,).
         columns: Which columns these are; None for all.
-        touched: Blocks that each row touches, shape (n, all blocks).
+        patterns: Sets of blocks that rows touch, shape (patterns, all blocks); no blocks where rows
+            are not taken apart.
+        pattern: Which of them each row touches, shape (n,).
     """
 
     a: Tensor
     b: Tensor
-    columns: Tensor | None = None
-    touched: Tensor | None = None
+    columns: Tensor | None
+    patterns: Tensor
+    pattern: Tensor
 
     def in_all(self, columns: int) -> Tensor:
         """Rows with zeros in the columns that they do not touch.
@@ -90,46 +92,39 @@ class ScaledRows:
         self.block_columns = None if apart is None else apart.columns
         self._order = None if apart is None else apart.order
         self._pieces = _whole(sources, self.parameters) if apart is None else apart.pieces
-        self._tangents: list[Tangent] = []
+        self._made: list[PieceRows] = []
         self._known: tuple[Tensor, list[Tensor]] | None = None
 
     def blocks(self) -> Iterator[Block]:
         """Rows and their values, both scaled.
 
         Yields:
-            Rows of about :data:`ROW_BYTES`.
+            Rows of bounded memory.
         """
         found: list[Tensor] = []
         start = 0
         with only_trained(self._sources, self.parameters):
-            if not self._tangents:
+            if not self._made:
                 self._prepare()
-            for piece, tangent, values in zip(
-                self._pieces, self._tangents, self._values(), strict=True
-            ):
-                factors, touched = self._factors(tangent, piece), _of_rows(tangent, piece)
-                for rows, block in tangent.blocks():
-                    block = block.cpu()
+            for made, values in zip(self._made, self._values(), strict=True):
+                factors = self._factors(made.tangent, made.piece)
+                for rows, block in made.blocks():
                     if self.scales is None:
                         found.append(self._scale(block) * factors[rows])
                         scale = found[-1]
                     else:
                         scale = self.scales[start : start + len(block)]
                     start += len(block)
-                    yield Block(
-                        block.mul_(scale[:, None]),
-                        values[rows] * scale,
-                        piece.columns,
-                        None if touched is None else touched[rows],
-                    )
+                    a, b = block * scale[:, None], values[rows] * scale
+                    yield Block(a, b, made.piece.columns, made.patterns, made.pattern[rows])
         if found:
             self.scales = torch.cat(found)
 
     def _prepare(self) -> None:
-        """Tangents try their sources: at zero, since sums of large terms differ by round-off."""
+        """Makes what makes rows, where all coefficients are zero."""
         kept = flattened(self.parameters)
         self._refresh(torch.zeros_like(kept))
-        self._tangents = [Tangent(one.source, one.points, ROW_BYTES) for one in self._pieces]
+        self._made = rows_of(self._pieces)
         self._refresh(kept)
 
     def _refresh(self, flat: Tensor) -> None:
@@ -147,6 +142,22 @@ class ScaledRows:
         assert self.scales is not None
         return self.norm() / math.sqrt(len(self.scales))
 
+    def mean_squares(self) -> dict[str, float]:
+        """Means of the squares of each condition's residuals, neither scaled nor weighted.
+
+        Returns:
+            One number a condition of the problem; what joins patches has none.
+        """
+        sums: dict[str, float] = {}
+        counts: dict[str, int] = {}
+        for made, values in zip(self._made, self._values(), strict=True):
+            if not isinstance(made.piece.source, Residuals):
+                continue
+            for name, (squares, count) in made.squares(values).items():
+                sums[name] = sums.get(name, 0.0) + squares
+                counts[name] = counts.get(name, 0) + count
+        return {name: sums[name] / counts[name] for name in sums}
+
     def left_in_patches(self) -> Tensor | None:
         """Sum of the squares of the scaled values in each patch; rows of several count in each.
 
@@ -157,8 +168,7 @@ class ScaledRows:
             return None
         assert self.scales is not None
         squares = (torch.cat(self._values()) * self.scales).square()
-        pairs = zip(self._tangents, self._pieces, strict=True)
-        touched = torch.cat([seen for t, p in pairs if (seen := _of_rows(t, p)) is not None])
+        touched = torch.cat([made.patterns[made.pattern] for made in self._made])
         found = squares.new_zeros(len(self._order))
         found[self._order] = squares @ touched.to(squares.dtype)
         return found
@@ -173,7 +183,7 @@ class ScaledRows:
         flat = flattened(self.parameters)
         # A line search ends where the next step begins.
         if self._known is None or not torch.equal(self._known[0], flat):
-            self._known = flat, [_values_of(piece, flat) for piece in self._pieces]
+            self._known = flat, [made.values(flat) for made in self._made]
         return self._known[1]
 
     def _scale(self, block: Tensor) -> Tensor:
@@ -199,45 +209,13 @@ class ScaledRows:
 def _whole(sources: Sources, parameters: Sequence[nn.Parameter]) -> list[Piece]:
     """Sources as they are."""
     found = []
-    for source, points in sources:
+    for form, (source, points) in enumerate(sources):
         rows, columns = dict.fromkeys(points, slice(None)), held_columns(source, parameters)
         every = bool(columns.all())
         held = [p for p in parameters if any(p is own for _, own in source.named_parameters())]
         place = None if every else torch.nonzero(columns)[:, 0]
-        found.append(Piece(source, points, points, rows, held, place))
+        found.append(Piece(source, points, points, rows, held, place, form=form))
     return found
-
-
-def _of_rows(tangent: Tangent, piece: Piece) -> Tensor | None:
-    """Blocks that each row touches: those of its point, shape (rows, blocks)."""
-    if piece.touched is None:
-        return None
-    parts = []
-    for name, rows in tangent.rows.items():
-        touched = piece.touched[name]
-        parts.append(touched.repeat_interleave((rows.stop - rows.start) // len(touched), dim=0))
-    return torch.cat(parts)
-
-
-def _values_of(piece: Piece, flat: Tensor) -> Tensor:
-    piece.refresh(flat)
-    size = max(1, ROW_BYTES // (8 * sum(p.numel() for p in piece.parameters)))
-    names = [name for name in piece.source.names if name in piece.points]
-    return torch.cat([_values(piece.source, name, piece.points[name], size) for name in names])
-
-
-@torch.no_grad()
-def _values(source: RowSource, name: str, points: Points, size: int) -> Tensor:
-    """Values of one condition's rows as J holds them, shape (rows,), on the CPU."""
-    parts = [
-        source.rows(name, source.batch(name, points.select(slice(start, start + size)))).cpu()
-        for start in range(0, len(points), size)
-    ]
-    scale = source.scale(name, points).cpu().reshape(-1, 1)
-    if source.is_sum(name):
-        return (scale * torch.stack(parts).sum(0)).flatten()
-    rows = torch.cat(parts)
-    return (scale * rows.reshape(len(rows), -1)).flatten()
 
 
 def row_maker(residuals: Residuals) -> Callable[[str, Points], Tensor]:

@@ -62,16 +62,13 @@ def check_memory(rows: ScaledRows, max_bytes: int) -> None:
 
 def _add(fronts: Fronts, block: Block, present: Tensor) -> None:
     """Rows of one pattern after the other, in all columns of the blocks that they touch."""
-    assert block.touched is not None
     assert block.columns is not None
     place = torch.full((sum(map(len, fronts.columns)),), -1)
     place[block.columns] = torch.arange(len(block.columns))
     right = block.a @ present[block.columns] - block.b
     constants = [len(fronts.columns) - 1] if len(fronts.columns[-1]) else []
-    patterns, numbers = block.touched.unique(dim=0, return_inverse=True)
-    for k, pattern in enumerate(patterns):
-        names = [*torch.nonzero(pattern)[:, 0].tolist(), *constants]
+    for k in block.pattern.unique().tolist():
+        names = [*torch.nonzero(block.patterns[k])[:, 0].tolist(), *constants]
         wanted = place[torch.cat([fronts.columns[name] for name in names])]
-        rows = numbers == k
-        a = block.a[rows][:, wanted] * (wanted >= 0)
-        fronts.add(names, a, right[rows])
+        rows = torch.nonzero(block.pattern == k)
+        fronts.add(names, block.a[rows, wanted] * (wanted >= 0), right[rows[:, 0]])

@@ -1,7 +1,8 @@
-"""Whether a problem is linear, found by superposition."""
+"""Whether a problem, or what of it, is linear: found by superposition."""
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 
 import torch
@@ -18,13 +19,8 @@ TOLERANCE = 1e-9  # relative; rows of fields of order one have round-off of 1e-1
 STEPS = (-3.0, 0.5, 10.0)
 
 
-@torch.no_grad()
 def is_linear(problem: Problem) -> bool:
     """Whether all residual rows are affine in the fields and in unknown constants.
-
-    Random smooth fields u and v are superposed: rows at ``u + s v`` must lie on the line through
-    those at u and at ``u + v``. It is a trial at points, not a proof: terms that are nine orders
-    smaller than others pass for none.
 
     Args:
         problem: The problem.
@@ -38,8 +34,35 @@ def is_linear(problem: Problem) -> bool:
         >>> is_linear(wave_1d()), is_linear(burgers())
         (True, False)
     """
-    residuals, points = _random_fields(problem)
-    return _affine(residuals, points, coefficients(residuals))
+    return affine_conditions(problem) == set(problem.conditions)
+
+
+_FOUND: weakref.WeakKeyDictionary[Problem, frozenset[str]] = weakref.WeakKeyDictionary()
+
+
+@torch.no_grad()
+def affine_conditions(problem: Problem) -> frozenset[str]:
+    """Conditions whose residual rows are affine in the fields and in unknown constants.
+
+    Random smooth fields u and v are superposed: rows at ``u + s v`` must lie on the line through
+    those at u and at ``u + v``. It is a trial at points, not a proof: terms that are nine orders
+    smaller than others pass for none.
+
+    Args:
+        problem: The problem.
+
+    Returns:
+        Their names.
+
+    Example:
+        >>> from pdenet.problems.burgers import burgers
+        >>> sorted(affine_conditions(burgers()))
+        ['ends', 'start']
+    """
+    if problem not in _FOUND:
+        residuals, points = _random_fields(problem)
+        _FOUND[problem] = frozenset(_affine(residuals, points, coefficients(residuals)))
+    return _FOUND[problem]
 
 
 @torch.no_grad()
@@ -75,7 +98,9 @@ def _random_fields(problem: Problem) -> tuple[Residuals, dict[str, Points]]:
     return residuals, points
 
 
-def _affine(residuals: Residuals, points: Mapping[str, Points], free: list[nn.Parameter]) -> bool:
+def _affine(
+    residuals: Residuals, points: Mapping[str, Points], free: list[nn.Parameter]
+) -> set[str]:
     generator = torch.Generator().manual_seed(0)
     start = [p.clone() for p in free]
     step = [torch.randn(p.shape, generator=generator, dtype=p.dtype) for p in free]
@@ -86,12 +111,14 @@ def _affine(residuals: Residuals, points: Mapping[str, Points], free: list[nn.Pa
         return residuals.in_chunks(points)
 
     first, second = rows(0.0), rows(1.0)
+    affine = set(first)
     for s in STEPS:
         found = rows(s)
-        for name in found:
-            line = first[name] + s * (second[name] - first[name])
-            size = abs(s) * float((second[name] - first[name]).abs().max())
-            gap = float((found[name] - line).abs().max())
-            if not gap <= TOLERANCE * max(size, 1e-3 * float(first[name].abs().max())):
-                return False
-    return True
+        affine -= {n for n in affine if not _on_line(s, first[n], second[n], found[n])}
+    return affine
+
+
+def _on_line(s: float, first: Tensor, second: Tensor, found: Tensor) -> bool:
+    size = abs(s) * float((second - first).abs().max())
+    gap = float((found - first - s * (second - first)).abs().max())
+    return gap <= TOLERANCE * max(size, 1e-3 * float(first.abs().max()))

@@ -152,7 +152,34 @@ def _rate_at(problem: Problem, model: nn.Module, column: int, time: float, step:
 def _function(problem: Problem, function: Callable[..., Any]) -> Any:
     """A function with the names of all coordinates but time; a number where there are none."""
     names = [c for c in problem.coordinates if c != "t"]
-    return with_signature(function, names) if names else float(function())
+    return with_signature(remembered(function), names) if names else float(function())
+
+
+def remembered(function: Callable[..., Tensor], most: int = 1024) -> Callable[..., Any]:
+    """A function that computes nothing twice: training asks for the same points at every step.
+
+    Args:
+        function: Of tensors or jets by name; it depends on nothing else.
+        most: Results of tensors that are kept, the latest ones; those of jets never are.
+
+    Returns:
+        A function of the same values.
+    """
+    known: dict[tuple[Any, ...], Tensor] = {}
+
+    def value(**given: Any) -> Any:
+        if any(type(x) is not Tensor or x.requires_grad for x in given.values()):
+            return function(**given)
+        key = tuple(
+            (n, x.dtype, x.device, x.shape, x.cpu().numpy().tobytes()) for n, x in given.items()
+        )
+        if key not in known:
+            while len(known) >= most:
+                known.pop(next(iter(known)))
+            known[key] = function(**given).detach()
+        return known[key]
+
+    return value
 
 
 def _output(

@@ -213,8 +213,8 @@ class LeastSquares(Solver):
         except ValueError as error:
             raise NonFiniteError(f"Step {self.progress.step}: {error}") from error
         self.residuals, self.drawing = self.search.residuals, self.search.drawing
-        rows = self.residuals.in_chunks(self.drawing.points)
-        self._terms = {n: r.square().sum() / len(r) for n, r in rows.items()}
+        like = next(self.residuals.parameters())
+        self._terms = {n: like.new_tensor(term) for n, term in self.search.terms.items()}
         weights = self.balance.factors
         parts = [weights.get(n, 1.0) * term for n, term in self._terms.items()]
         self._last_loss = torch.stack(parts).sum() / 2

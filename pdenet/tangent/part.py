@@ -31,6 +31,7 @@ class Part:
         points: All of its points.
         columns: Where each parameter's columns are.
         shard: This process's number, and how many there are.
+        like: The same condition of a source of the same form, whose trial counts for this one.
 
     Attributes:
         count: Points of this process; 1, or 0, where all points have one row together.
@@ -49,6 +50,7 @@ class Part:
         points: Points,
         columns: Columns,
         shard: tuple[int, int] = (0, 1),
+        like: Part | None = None,
     ) -> None:
         self.source, self.name, self.columns, self.shard = source, name, columns, shard
         self.rows, self.like = RowsOf(source, name), next(iter(columns))
@@ -56,6 +58,9 @@ class Part:
         functions = source.functions if isinstance(source, PairSource) else 0
         self.fast = FastPath(self.rows, columns, list(source.modules()), functions)
         self._place(points)
+        if like is not None and not like.general and self.fast.found_by(like.fast):
+            self.k, self.general = like.k, ""
+            return
         trial = source.batch(name, points.select(slice(0, TRIAL)))
         with torch.no_grad():
             first = self.rows(_some(trial, slice(0, 1)))

@@ -39,6 +39,7 @@ class Tangent(Products):
         max_bytes: Bound on the memory that rows of J and what they are made from take at once.
         shard: This process's number, and how many share the rows: each gets all points, works on
             its own, and has the same results as the others.
+        known: By condition, parts of a source of the same form, whose trials count for this one.
 
     Attributes:
         rows: Rows of each condition.
@@ -69,6 +70,7 @@ class Tangent(Products):
         max_bytes: int = MAX_BYTES,
         *,
         shard: tuple[int, int] = (0, 1),
+        known: Mapping[str, Part] | None = None,
     ) -> None:
         if not points or (set(points) - set(source.names)):
             raise ValueError(
@@ -87,7 +89,8 @@ class Tangent(Products):
         if not places:
             raise ValueError("No parameter is trained: all have requires_grad=False.")
         ordered = [name for name in source.names if name in points]
-        parts = {name: Part(source, name, points[name], places, shard) for name in ordered}
+        known = known or {}
+        parts = {n: Part(source, n, points[n], places, shard, known.get(n)) for n in ordered}
         super().__init__(parts, columns, next(iter(places)), max_bytes)
 
     def at(self, points: Mapping[str, Points]) -> Self:

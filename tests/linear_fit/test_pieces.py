@@ -17,6 +17,7 @@ from pdenet.linear_fit import (
     coefficients,
     continuity,
     fit_last_layer,
+    piece_rows,
     pieces,
     take_over,
 )
@@ -124,6 +125,48 @@ def test_rows_are_the_same_apart_and_whole(
     assert found.residual <= expected.residual * (1 + 1e-9)
     step = found.x - flattened(whole.parameters)
     assert float((whole_a @ step + whole_b).norm()) == pytest.approx(found.residual, rel=1e-9)
+
+
+def redrawn(residuals: Residuals, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for p in coefficients(residuals):
+            p.copy_(torch.randn(p.shape, generator=generator, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_rows_that_are_kept_are_those_that_would_be_made(case: str) -> None:
+    patches, window, separate, unknown = CASES[case]
+    residuals, drawn, joints = patched(system(unknown), patches, window, separate)
+    sources = [(residuals, drawn), *joints]
+
+    def rows() -> ScaledRows:
+        return ScaledRows(sources, coefficients(residuals), scaled=False)
+
+    def made(of: ScaledRows) -> tuple[torch.Tensor, torch.Tensor]:
+        blocks = list(of.blocks())
+        return torch.cat([k.in_all(of.columns) for k in blocks]), torch.cat([k.b for k in blocks])
+
+    old = rows()
+    made(old)
+    assert any(one.keeps for one in old._made)
+    assert not all(one.keeps for one in old._made)
+    redrawn(residuals, 9)
+    for found, wanted in zip(made(old), made(rows()), strict=True):
+        torch.testing.assert_close(found, wanted, atol=1e-11, rtol=1e-11)
+    # The means of the problem's own rows, as its residuals tell them.
+    means = {n: float(r.square().sum() / len(r)) for n, r in residuals.in_chunks(drawn).items()}
+    assert old.mean_squares() == pytest.approx(means, rel=1e-11)
+
+
+def test_what_memory_does_not_allow_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    residuals, drawn, joints = patched(system(), (9, 1), "hard")
+    monkeypatch.setattr(piece_rows, "KEPT_BYTES", 50_000)
+    rows = ScaledRows([(residuals, drawn), *joints], coefficients(residuals))
+    list(rows.blocks())
+    kept = [one.bytes for one in rows._made if one.keeps]
+    assert 0 < sum(kept) <= 50_000
+    assert len(kept) < sum(one.piece.fixed for one in rows._made)
 
 
 def test_sums_and_few_patches_are_not_taken_apart() -> None:

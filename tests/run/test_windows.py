@@ -13,7 +13,7 @@ import pdenet
 from pdenet import Condition, Data, Dirichlet, Initial, Integral, Problem, Solution
 from pdenet.geometry import Box, Interval
 from pdenet.networks import MLP
-from pdenet.run.march import Windows, continuation, window_edges
+from pdenet.run.march import Windows, continuation, remembered, window_edges
 from pdenet.sampling import UniformSampler
 
 TINY: dict[str, Any] = {
@@ -227,6 +227,26 @@ def test_rates_are_of_fourth_order() -> None:
     torch.testing.assert_close(values["u"](x=x), torch.zeros(5), rtol=0, atol=1e-13)
     # (8 pi h)^4 / 30 with h = 1e-3 of the window's half: 1e-9; round-off of 1e-16 / h is less.
     torch.testing.assert_close(values["u.t"](x=x), 8 * pi * x, rtol=1e-8, atol=0)
+
+
+def test_values_at_the_same_points_are_computed_once() -> None:
+    calls: list[int] = []
+
+    def double(**given: Any) -> Any:
+        calls.append(len(given["x"]))
+        return 2 * given["x"]
+
+    function = remembered(double, most=2)
+    points = [torch.linspace(0, 1, n) for n in (3, 4, 5)]
+    for x in (points[0], points[0].clone(), points[1], points[0]):
+        torch.testing.assert_close(function(x=x), 2 * x)
+    assert calls == [3, 4]
+    function(x=points[2])
+    function(x=points[0])  # the oldest of three was forgotten
+    assert calls == [3, 4, 5, 3]
+    # Other digits of the same size, and what is differentiated, are computed.
+    assert float(function(x=points[0] + 1)[0]) == 2.0
+    assert function(x=points[0].requires_grad_()).requires_grad
 
 
 def test_edges() -> None:

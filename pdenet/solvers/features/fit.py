@@ -144,6 +144,10 @@ class NetworkFit:
         """Whether the end is a minimum."""
         return self._fit.converged
 
+    def terms(self) -> dict[str, float]:
+        """Means of the squares of each condition's residuals after the last step."""
+        return self._fit.rows.mean_squares()
+
     def left_in_patches(self) -> Tensor | None:
         """What the last step left in each patch.
 

@@ -62,6 +62,7 @@ class FeatureSearch:
     Attributes:
         residuals: Problem, and the best network so far.
         results: What finished networks came to.
+        terms: Means of the squares of each condition's residuals, of the best network so far.
         linear: Whether the problem is linear.
     """
 
@@ -102,6 +103,7 @@ class FeatureSearch:
         }  # fmt: skip
         self.linear = is_linear(problem)
         self.results: list[Result] = []
+        self.terms: dict[str, float] = {}
         self.trial = self.shown = self.builder.first
         self.residuals = self.builder.residuals(self.trial)
         # What has no last layer, or does not fit in memory, is refused before any work.
@@ -141,6 +143,7 @@ class FeatureSearch:
         if work.fresh < self._least or work.residuals is self.residuals:
             self._least, self.shown = work.fresh, self.trial
             self.residuals = self.drawing.residuals = work.residuals
+            self.terms = work.terms()
         if not work.reason:
             return None
         self.results.append(_result(self.trial, work))
@@ -177,6 +180,7 @@ class FeatureSearch:
             "trial": asdict(self.trial),
             "shown": asdict(self.shown),
             "least": self._least,
+            "terms": self.terms,
             "results": [result.plain() for result in self.results],
             "fit": self._stopped if self._work is None else self._work.state(),
         }
@@ -194,6 +198,7 @@ class FeatureSearch:
             self.residuals = self.builder.residuals(shown).to(device)
         self.trial, self.shown = read_trial(state["trial"]), shown
         self._least, self._work, self._stopped = state["least"], None, state["fit"]
+        self.terms = dict(state["terms"])
         self.results = [Result.from_plain(result) for result in state["results"]]
         self.drawing = self.builder.drawing(shown, self.residuals)
 

@@ -80,8 +80,8 @@ def test_what_is_left_is_told_by_patches() -> None:
     blocks = list(rows.blocks())
     expected = torch.zeros(9)
     for block in blocks:
-        assert block.touched is not None
-        expected += block.b.square() @ block.touched.to(block.b.dtype)
+        touched = block.patterns[block.pattern]
+        expected += block.b.square() @ touched.to(block.b.dtype)
     found = rows.left_in_patches()
     assert found is not None
     # Patches in their own order, blocks in that of elimination; here they are the same up to it.
