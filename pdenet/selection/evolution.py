@@ -13,12 +13,13 @@ from pdenet.selection.parts import Part
 from pdenet.solvers.features import best_of
 from pdenet.solvers.least_squares import LeastSquares
 
-# Fronts that a patch resolves move by less than its width in the fewest windows, as a rule. Of fast
-# waves, such as chaos, a window of half the length leaves a small part of the residual.
-FEWEST_WINDOWS, MOST_WINDOWS = 20, 80
+# Seconds buy patches first, which most problems converge by, until there are many to a window. Of
+# fast waves, such as chaos, windows of half the length leave a small part of the residual, whatever
+# the patches.
+FEWEST_WINDOWS, MOST_WINDOWS = 10, 80
 FINE, LESS = 1e-6, 0.1
-FEWEST, MOST = 12, 64  # patches; what time is left doubles them
-PATCH_SECONDS = 0.25  # of one core, for a patch of one field in one window
+FEWEST, MOST, MANY = 12, 64, 1.8  # patches, the last to a window: more buy shorter windows
+PATCH_SECONDS = 0.16  # of one core, for a patch of one field in one window
 CLOSE = 1e-2  # of the residual, in the first window with few patches
 
 _TRIED: weakref.WeakKeyDictionary[Problem, tuple[int, str]] = weakref.WeakKeyDictionary()
@@ -58,9 +59,12 @@ def cut_time(
         return 1, 1, ""
     if problem not in _TRIED:
         _TRIED[problem] = _tried(problem)
-    windows, reason = _TRIED[problem]
-    if afforded(windows) < FEWEST:
-        return 1, 1, ""
+    tried, reason = _TRIED[problem]
+    windows = tried
+    while windows > FEWEST_WINDOWS and afforded(windows) < FEWEST:
+        windows //= 2
+    while afforded(2 * windows) >= MANY * 2 * windows:
+        windows *= 2
     return windows, afforded(windows), reason
 
 
