@@ -140,8 +140,10 @@ def test_a_row_says_why_a_contender_broke_off(tmp_path):
 
 
 def test_the_table_has_a_block_a_problem_and_a_dash_where_a_level_was_missed(tmp_path):
-    row = {"problem": "burgers", "contender": "PINA", "seed": 0, "cap": 10,
-           "settings": "64 x 64", "ended": "over", "cpu": [1, 3], "wall": [1, 3], "error": [0.1, 5e-3]}  # fmt: skip
+    row = {
+        "problem": "burgers", "contender": "PINA", "seed": 0, "cap": 10, "settings": "64 x 64",
+        "ended": "over", "cpu": [1, 3], "wall": [1, 3], "error": [0.1, 5e-3],
+    }  # fmt: skip
     empty = {**row, "problem": "wave-1d", "cpu": [], "wall": [], "error": []}
     text = table({"rows": [row, empty], "options": {}})
     assert "| PINA | 0 | 3 (3) | - | - | - | 5.0e-03 | 10 | over | 64 x 64 |" in text
