@@ -6,16 +6,19 @@ import argparse
 import itertools
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
 from benchmarks.time_to_error.cases import CASES
 from benchmarks.time_to_error.contestant import CONTENDERS
 
+OURS, GOAL = "pdenet, auto", 1e-4
 LEVELS = (1e-2, 1e-3, 1e-4, 1e-6)
 CAPS = {"poisson-2d": 60, "helmholtz-2d": 120, "wave-1d": 60, "kovasznay": 60, "burgers": 300,
         "allen-cahn": 300}  # fmt: skip
@@ -164,10 +167,42 @@ def table(record: dict[str, Any]) -> str:
         "`benchmarks/time_to_error`; several seeds are one line each.\n\n"
         "![error against CPU seconds](time-to-error.png)"
     ]
-    for problem in dict.fromkeys(row["problem"] for row in rows):
-        mine = [row for row in rows if row["problem"] == problem]
-        parts.append(_block(problem, mine))
-    return "\n\n".join(parts)
+    blocks = {
+        problem: [row for row in rows if row["problem"] == problem]
+        for problem in dict.fromkeys(row["problem"] for row in rows)
+    }
+    parts.append(_sooner(blocks))
+    return "\n\n".join([*parts, *(_block(problem, mine) for problem, mine in blocks.items())])
+
+
+def _sooner(blocks: dict[str, list[dict[str, Any]]]) -> str:
+    """How many times sooner the first contender comes to the goal's level than each other."""
+    others = list(CONTENDERS)[1:]
+    lines = [
+        f"How many times sooner `{OURS}` is at {GOAL:.0e} than the others, by medians over seeds; "
+        "more than so many times (>) where a contender is not there when its seconds are over.\n",
+        "| " + " | ".join(["problem", f"{OURS}, seconds", *others]) + " |",
+        "|" + " --- |" * (len(others) + 2),
+    ]
+    for problem, rows in blocks.items():
+        ours = _median_seconds(rows, OURS)[0]
+        cells = [problem, f"{ours:.2g}" if isfinite(ours) else "-"]
+        for other in others:
+            seconds, cap = _median_seconds(rows, other)
+            shown = f"{seconds / ours:.0f}" if isfinite(seconds) else f"> {cap / ours:.0f}"
+            cells.append(shown if cap and isfinite(ours) else "")
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _median_seconds(rows: list[dict[str, Any]], contender: str) -> tuple[float, float]:
+    """Seconds to the goal's level, infinite where it was not reached, and the cap; 0 if absent."""
+    mine = [row for row in rows if row["contender"] == contender]
+    if not mine:
+        return inf, 0.0
+    found = (seconds_to(row, GOAL) for row in mine)
+    seconds = statistics.median_high(inf if one is None else one for one in found)
+    return seconds, min(row["cap"] for row in mine)
 
 
 def _block(problem: str, rows: list[dict[str, Any]]) -> str:

@@ -148,6 +148,11 @@ def test_the_table_has_a_block_a_problem_and_a_dash_where_a_level_was_missed(tmp
     text = table({"rows": [row, empty], "options": {}})
     assert "| PINA | 0 | 3 (3) | - | - | - | 5.0e-03 | 10 | over | 64 x 64 |" in text
     assert "| PINA | 0 | - | - | - | - | none | 10 | over | 64 x 64 |" in text
+    ours = {**row, "contender": "pdenet, auto", "cpu": [0.1], "wall": [0.1], "error": [1e-5]}
+    late = {**row, "contender": "DeepXDE", "cpu": [3, 8], "wall": [3, 8], "error": [1, 1e-5]}
+    text = table({"rows": [ours, row, late, {**late, "seed": 1}, {**row, "seed": 1}]})
+    # To 1e-4: 8 over 0.1 seconds; never within 10.
+    assert "| burgers | 0.1 |  |  | 80 |  | > 100 |  |" in text
     draw([row, empty], tmp_path / "figure.png")
     assert (tmp_path / "figure.png").exists()
     assert seconds_to(row, 0.1) == 1
