@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pdenet.conditions import with_signature
+from pdenet.jets.fused import is_eager
 from pdenet.networks import routed
 from pdenet.problem import Problem
 from pdenet.residuals import Residuals
@@ -168,7 +169,8 @@ def remembered(function: Callable[..., Tensor], most: int = 1024) -> Callable[..
     known: dict[tuple[Any, ...], Tensor] = {}
 
     def value(**given: Any) -> Any:
-        if any(type(x) is not Tensor or x.requires_grad for x in given.values()):
+        plain = all(type(x) is Tensor and not x.requires_grad for x in given.values())
+        if not plain or not is_eager():  # transforms and compilers have no numbers to look up
             return function(**given)
         key = tuple(
             (n, x.dtype, x.device, x.shape, x.cpu().numpy().tobytes()) for n, x in given.items()

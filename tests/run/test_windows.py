@@ -8,6 +8,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
+from torch.func import jacrev, vmap
 
 import pdenet
 from pdenet import Condition, Data, Dirichlet, Initial, Integral, Problem, Solution
@@ -247,6 +248,24 @@ def test_values_at_the_same_points_are_computed_once() -> None:
     # Other digits of the same size, and what is differentiated, are computed.
     assert float(function(x=points[0] + 1)[0]) == 2.0
     assert function(x=points[0].requires_grad_()).requires_grad
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        vmap,
+        jacrev,
+        lambda f: torch.compile(f, fullgraph=True, backend="eager"),
+    ],
+    ids=["vmap", "jacrev", "compile"],
+)
+def test_what_is_computed_once_passes_through_transforms(transform: Any) -> None:
+    function = remembered(lambda x: 2 * x)
+    x = torch.linspace(0, 1, 3)
+    function(x=x)  # known already
+    result = transform(lambda x: function(x=x))(x)
+    expected = 2 * (torch.eye(3) if result.ndim == 2 else x)
+    torch.testing.assert_close(result, expected.to(x.dtype), rtol=0, atol=0)
 
 
 def test_edges() -> None:
