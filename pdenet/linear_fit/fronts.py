@@ -2,24 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from pdenet.linear_fit.dense import CUT, MAX_BYTES, ROUND_OFF, Solution
 
-Rows = tuple[tuple[int, ...], Tensor]
-"""Rows, and the blocks whose columns they hold, in turn; the right-hand side is the last column."""
+KEPT_BYTES = 2**29  # of orthogonal factors
+
+Origin = tuple[Literal["added", "left"], int]
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Rows of a front.
+
+    Args:
+        blocks: The blocks whose columns they hold, in turn; the right-hand side is the last column.
+        entries: Shape (n, columns of the blocks + 1).
+        origin: The call of :meth:`Fronts.add` that gave them, or the block whose elimination left
+            them.
+    """
+
+    blocks: tuple[int, ...]
+    entries: Tensor
+    origin: Origin
 
 
 @dataclass(frozen=True, eq=False)
 class _Eliminated:
-    """Rows of the triangle that belong to one block."""
+    """Rows of the triangle that belong to one block, and the factor that made them.
+
+    Args:
+        blocks: The blocks whose columns they hold.
+        rows: Shape (columns of the block, columns of the blocks), no right-hand side.
+        factor: Reflections that made them of the front, and their scales, as LAPACK stores them;
+            None where memory is too short.
+        origins: Where the front's rows are from, in turn.
+    """
 
     blocks: tuple[int, ...]
     rows: Tensor
+    factor: tuple[Tensor, Tensor] | None
+    origins: Sequence[Origin]
+
+    def transformed(self, given: Mapping[Origin, Tensor]) -> tuple[Tensor, Tensor, float]:
+        """A right-hand side after the elimination.
+
+        Args:
+            given: Right-hand sides of the front's rows, by origin.
+
+        Returns:
+            Those of the block's rows of the triangle; those of the rows that are left; and the
+            square of what no column can lower.
+        """
+        assert self.factor is not None
+        reflections, scales = self.factor
+        (width, columns), count = self.rows.shape, len(reflections)
+        parts = [given[origin] for origin in self.origins]
+        hold = reflections.new_zeros(count - sum(map(len, parts)))  # rows of spanned columns
+        b = torch.cat([*parts, hold])
+        whole = torch.ormqr(reflections, scales, b[:, None], transpose=True)[:, 0]
+        return whole[:width], whole[width:columns], float(whole[columns:].square().sum())
 
 
 class Fronts:
@@ -52,8 +99,10 @@ class Fronts:
 
     def __init__(self, columns: Sequence[Tensor], max_bytes: int = MAX_BYTES) -> None:
         self.columns, self._max_bytes = list(columns), max_bytes
-        self._waiting: dict[int, list[Rows]] = {}
-        self._bytes = 0
+        self._waiting: dict[int, list[_Rows]] = {}
+        self._bytes = self._added = 0
+        self._room = KEPT_BYTES
+        self._triangle: list[_Eliminated] = []
 
     def add(self, blocks: Sequence[int], a: Tensor, b: Tensor) -> None:
         """Adds rows.
@@ -66,7 +115,9 @@ class Fronts:
         Raises:
             ValueError: The rows do not fit in memory.
         """
-        self._wait((tuple(blocks), torch.cat([a, b[:, None]], dim=1)))
+        entries = torch.cat([a, b[:, None]], dim=1)
+        self._wait(_Rows(tuple(blocks), entries, ("added", self._added)))
+        self._added += 1
 
     def solve(self, cut: float = CUT, enough: float = 0.0) -> Solution:
         """Eliminates all blocks, then solves backwards.
@@ -83,17 +134,44 @@ class Fronts:
         """
         if not self._waiting:
             raise ValueError("There are no rows to fit; give points to at least one condition.")
-        triangle, squares = [], 0.0
+        right, squares = [], 0.0
         for block in range(len(self.columns)):
-            done, left = self._eliminate(block, cut)
-            triangle.append(done)
+            values, left = self._eliminate(block, cut)
+            right.append(values)
             squares += left
-        x = self._backwards(triangle)
+        return self._solution(right, squares, cut)
+
+    @property
+    def solves_again(self) -> bool:
+        """Whether all factors were kept, after :meth:`solve`."""
+        return all(one.factor is not None for one in self._triangle)
+
+    def solve_again(self, right: Sequence[Tensor], cut: float = CUT) -> Solution:
+        """Solves for another right-hand side, in a small part of the time.
+
+        Args:
+            right: Right-hand sides of the rows, one a call of :meth:`add`, in that order.
+            cut: As :meth:`solve` was told.
+
+        Returns:
+            The solution.
+
+        Raises:
+            ValueError: A number is not finite.
+        """
+        given: dict[Origin, Tensor] = {("added", k): b for k, b in enumerate(right)}
+        found, squares = [], 0.0
+        for block, one in enumerate(self._triangle):
+            values, given["left", block], lost = one.transformed(given)
+            found.append(values)
+            squares += lost
+        return self._solution(found, squares, cut)
+
+    def _solution(self, right: Sequence[Tensor], squares: float, cut: float) -> Solution:
+        x = self._backwards(right)
         if not bool(x.isfinite().all()):
             raise ValueError("The rows of the least-squares problem are not all finite.")
-        widths = [len(columns) for columns in self.columns]
-        pairs = zip(triangle, widths, strict=True)
-        pivots = torch.cat([one.rows[:, :width].diagonal().abs() for one, width in pairs])
+        pivots = torch.cat([one.rows.diagonal().abs() for one in self._triangle])
         largest, residual = float(pivots.max()), squares**0.5
         return Solution(
             x=x,
@@ -104,60 +182,77 @@ class Fronts:
             least=residual + ROUND_OFF * largest * float(x.norm()),
         )
 
-    def _wait(self, rows: Rows) -> None:
-        self._waiting.setdefault(rows[0][0], []).append(rows)
-        self._bytes += rows[1].numel() * 8
+    def _wait(self, rows: _Rows) -> None:
+        self._waiting.setdefault(rows.blocks[0], []).append(rows)
+        self._bytes += rows.entries.numel() * 8
         if self._bytes > self._max_bytes:
             raise ValueError(
                 f"Rows of the least-squares problem take more than max_bytes={self._max_bytes:,}; "
                 "take fewer features or points, or raise the bound."
             )
 
-    def _eliminate(self, block: int, cut: float) -> tuple[_Eliminated, float]:
-        """One block's rows of the triangle, and the square of what no column can lower."""
+    def _eliminate(self, block: int, cut: float) -> tuple[Tensor, float]:
+        """One block's right-hand side, and the square of what no column can lower."""
         found = self._waiting.pop(block, [])
-        self._bytes -= sum(rows.numel() * 8 for _, rows in found)
+        self._bytes -= sum(rows.entries.numel() * 8 for rows in found)
         width = len(self.columns[block])
-        blocks = tuple(sorted({block}.union(*(names for names, _ in found))))
+        blocks = tuple(sorted({block}.union(*(rows.blocks for rows in found))))
         front = self._assembled(blocks, found, width)
         size = torch.linalg.matrix_norm(front[:, :width]) if len(front) else 0.0
         front[len(front) - width :, :width].diagonal().copy_(
             torch.full((width,), max(cut * float(size), torch.finfo(front.dtype).tiny))
         )
-        triangle = torch.geqrf(front)[0][: front.shape[1]].triu()
+        reflections, scales = torch.geqrf(front)
+        triangle = reflections[: front.shape[1]].triu()
         rest = triangle[width:]
         if len(blocks) > 1 and len(rest):
-            self._wait((blocks[1:], rest[: rest.shape[1] - width - 1, width:]))
+            entries = rest[: rest.shape[1] - width - 1, width:]
+            self._wait(_Rows(blocks[1:], entries, ("left", block)))
         lost = float(rest[rest.shape[1] - width - 1 :, -1].square().sum())
-        return _Eliminated(blocks, triangle[:width]), lost
+        self._keep(
+            _Eliminated(
+                blocks=blocks,
+                rows=triangle[:width, :-1],
+                factor=(reflections[:, :-1], scales[: front.shape[1] - 1]),
+                origins=[rows.origin for rows in found],
+            )
+        )
+        return triangle[:width, -1], lost
 
-    def _assembled(self, blocks: tuple[int, ...], found: list[Rows], room: int) -> Tensor:
+    def _keep(self, one: _Eliminated) -> None:
+        """Keeps a block's rows; the factors of all blocks or of none."""
+        assert one.factor is not None
+        self._room -= one.factor[0].numel() * 8
+        self._triangle.append(one)
+        if self._room < 0:
+            self._triangle = [replace(one, factor=None) for one in self._triangle]
+
+    def _assembled(self, blocks: tuple[int, ...], found: list[_Rows], room: int) -> Tensor:
         """Rows in the columns of all blocks, with room for so many more below."""
         starts, end = {}, 0
         for name in blocks:
             starts[name], end = end, end + len(self.columns[name])
-        count = sum(len(rows) for _, rows in found) + room
+        count = sum(len(rows.entries) for rows in found) + room
         front = torch.zeros(count, end + 1, dtype=torch.float64)
         top = 0
-        for names, rows in found:
-            bottom, left = top + len(rows), 0
-            for name in names:
-                width = len(self.columns[name])
-                front[top:bottom, starts[name] : starts[name] + width] = rows[
-                    :, left : left + width
-                ]
+        for rows in found:
+            bottom, left = top + len(rows.entries), 0
+            for name in rows.blocks:
+                start, width = starts[name], len(self.columns[name])
+                front[top:bottom, start : start + width] = rows.entries[:, left : left + width]
                 left += width
-            front[top:bottom, -1] = rows[:, -1]
+            front[top:bottom, -1] = rows.entries[:, -1]
             top = bottom
         return front
 
-    def _backwards(self, triangle: Sequence[_Eliminated]) -> Tensor:
+    def _backwards(self, right: Sequence[Tensor]) -> Tensor:
         x = torch.zeros(sum(map(len, self.columns)), dtype=torch.float64)
-        for columns, one in zip(reversed(self.columns), reversed(triangle), strict=True):
-            width, right = len(columns), one.rows[:, -1:]
+        parts = zip(self.columns, self._triangle, right, strict=True)
+        for columns, one, b in reversed(list(parts)):
+            width = len(columns)
             if len(one.blocks) > 1:
                 known = torch.cat([self.columns[name] for name in one.blocks[1:]])
-                right = right - one.rows[:, width:-1] @ x[known][:, None]
+                b = b - one.rows[:, width:] @ x[known]
             square = one.rows[:, :width]
-            x[columns] = torch.linalg.solve_triangular(square, right, upper=True)[:, 0]
+            x[columns] = torch.linalg.solve_triangular(square, b[:, None], upper=True)[:, 0]
         return x

@@ -8,20 +8,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from pdenet.geometry import Points
 from pdenet.linear_fit.dense import CUT, MAX_BYTES, Solution
 from pdenet.linear_fit.last_layer import coefficients
 from pdenet.linear_fit.rows import ScaledRows
-from pdenet.linear_fit.solve import check_memory, solve_rows
+from pdenet.linear_fit.solve import LinearModel, check_memory, solve_rows
 from pdenet.linear_fit.sources import Sources, flattened, set_flat
 from pdenet.residuals import Residuals
 
 HALVINGS = 20
 MOST_STEPS = 50
 FORCING = 1e-2  # of the first step, where rows are not affine in the coefficients
+QUICK = 0.1  # what a step may leave of the residual for another by the same linear model
 CLOSE = 0.02  # to the least residual of the linear model: another step has nothing to gain
-SMALL = 1e-4  # of the residual at the start: there a linear model that held is trusted
+SMALL = 1e-4  # of the residual at the origin: there a linear model that held is trusted
 ROUND_OFF = 1e-12
 
 
@@ -67,11 +69,12 @@ class LastLayerFit:
         weighted: Whether the points' quadrature weights count.
         cut: Relative cut of the pivots.
         max_bytes: Bound on the memory of the least-squares problem.
+        origin: Coefficients whose residual others are parts of; those at the start by default.
 
     Attributes:
         done: Why no further step is due; empty while one is.
         converged: Whether the end is a minimum.
-        first: Norm of the scaled residual at the start; NaN before the first step.
+        first: Norm of the scaled residual at the origin; NaN before the first step.
 
     Raises:
         ValueError: The network is not in float64, does not end in a linear layer, or the problem
@@ -94,6 +97,7 @@ class LastLayerFit:
         weighted: bool = False,
         cut: float = CUT,
         max_bytes: int = MAX_BYTES,
+        origin: Tensor | None = None,
     ) -> None:
         if (dtype := next(residuals.model.parameters()).dtype) != torch.float64:
             raise ValueError(
@@ -106,7 +110,7 @@ class LastLayerFit:
         self.rows = ScaledRows(sources, self.parameters, weights, scaled, weighted)
         check_memory(self.rows, max_bytes)
         self.done, self.converged, self.first = "", False, math.nan
-        self._linear = linear
+        self._linear, self._origin = linear, origin
         self._forcing = 0.0 if linear else FORCING
 
     def step(self) -> FitReport:
@@ -115,15 +119,19 @@ class LastLayerFit:
         Returns:
             What it found; :attr:`done` says whether another one is due.
         """
-        solution, count, before = solve_rows(self.rows, self.cut, self._forcing, self.max_bytes)
+        model = solve_rows(self.rows, self.cut, self._forcing, self.max_bytes)
+        solution, before = model.solution, model.before
         if math.isnan(self.first):
-            self.first = before
+            self.first = before if self._origin is None else self._norm_at(self._origin)
         length, after = self._search(solution, before)
-        self._judge(length, before, after, solution.least)
+        least = solution.least
+        if length == 1.0 and not self._linear and model.solves_again:
+            after, least = self._correct(model, after)
+        self._judge(length, before, after, least)
         # Exact steps far from the solution are wasted, and their coefficients large.
         self._forcing = min(self._forcing, 0.9 * (after / before) ** 2) if before else 0.0
         return FitReport(
-            rows=count,
+            rows=model.count,
             columns=self.rows.columns,
             rank=solution.rank,
             numerical_rank=solution.numerical_rank,
@@ -152,6 +160,13 @@ class LastLayerFit:
         self.rows.scales = state["scales"]
         self.first, self._forcing = state["first"], state["forcing"]
 
+    def _norm_at(self, flat: Tensor) -> float:
+        present = flattened(self.parameters)
+        set_flat(self.parameters, flat)
+        norm = self.rows.norm()
+        set_flat(self.parameters, present)
+        return norm
+
     def _search(self, solution: Solution, before: float) -> tuple[float, float]:
         """The longest of the steps 1, 1/2, 1/4, ... that lowers the residual enough."""
         start, length = flattened(self.parameters), 1.0
@@ -164,6 +179,28 @@ class LastLayerFit:
             length /= 2
         set_flat(self.parameters, start)
         return 0.0, before
+
+    def _correct(self, model: LinearModel, after: float) -> tuple[float, float]:
+        """Goes on by the same linear model while that is quick: a small part of a step's work.
+
+        Args:
+            model: The linear model of the step before.
+            after: Norm of the scaled residual after that step.
+
+        Returns:
+            The norm in the end, and the least that the linear model promised.
+        """
+        promised, rate = model.solution.residual, after / model.before
+        round_off = model.solution.least - promised
+        while rate <= QUICK and after > (1 + CLOSE) * promised:
+            start, found = flattened(self.parameters), model.step_from(self.rows.values())
+            set_flat(self.parameters, start + found.x)
+            norm = self.rows.norm()
+            if not norm < after:
+                set_flat(self.parameters, start)
+                break
+            rate, after, promised = norm / after, norm, found.residual
+        return after, promised + round_off
 
     def _judge(self, length: float, before: float, after: float, least: float) -> None:
         floor = (1 + CLOSE) * least + ROUND_OFF * self.first

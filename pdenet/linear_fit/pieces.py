@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,14 +11,15 @@ from torch import Tensor, nn
 
 from pdenet.geometry import Points
 from pdenet.linear_fit.continuity import Continuity
+from pdenet.linear_fit.kept_features import KeptFeatures, Room
 from pdenet.linear_fit.sources import Sources, set_flat
 from pdenet.linear_fit.superposition import affine_conditions
-from pdenet.networks import BlockwiseLinear, PatchedNetwork
+from pdenet.networks import BlockwiseLinear, PatchedNetwork, RandomFeatures, replaced
 from pdenet.residuals import Residuals
 from pdenet.tangent import RowSource
 
 FEWEST = 8  # patches; below, one dense problem is as fast
-TOGETHER = 2  # patches whose rows are made at once: one costs more calls, more cost empty columns
+ENOUGH = 250  # points of a piece: fewer cost calls, those of other patches cost empty columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,12 +90,12 @@ def take_apart(sources: Sources, parameters: Sequence[nn.Parameter]) -> Apart | 
         return None
     if any(source.is_sum(name) for source, points in sources for name in points):
         return None
-    order = _order(cores[0])
+    order, room = _order(cores[0]), Room()
     owners = _owners(cores, parameters)
     blocks = torch.where(owners >= 0, torch.argsort(order)[owners], len(order))
     pieces = [
         replace(
-            _piece(source, some, rows, touched, cores, parameters, order, blocks),
+            _piece(source, some, rows, touched, cores, parameters, order, blocks, room),
             form=form,
             fixed=fixed,
         )
@@ -172,7 +172,8 @@ def _groups(
 ) -> Iterator[tuple[Rows, Rows]]:
     """Points whose first patches are neighbours, and the blocks that they touch; by condition."""
     touched = {name: _touched(source, name, points[name], cores)[:, order] for name in points}
-    numbers = {name: found.byte().argmax(1) // TOGETHER for name, found in touched.items()}
+    together = max(1, ENOUGH * len(order) // sum(map(len, points.values())))
+    numbers = {name: found.byte().argmax(1) // together for name, found in touched.items()}
     for group in torch.cat(list(numbers.values())).unique():
         inside = {name: torch.nonzero(found == group)[:, 0] for name, found in numbers.items()}
         rows = {name: found for name, found in inside.items() if len(found)}
@@ -188,11 +189,13 @@ def _piece(
     parameters: Sequence[nn.Parameter],
     order: Tensor,
     blocks: Tensor,
+    room: Room,
 ) -> Piece:
     some = torch.cat(list(touched.values())).any(0)
     patches = order[some].sort().values
     mine = set(map(id, _cores(source)))
-    copied = _replaced(source, {id(c): c.among(patches) for c in cores if id(c) in mine})
+    few = {c: _keeping(source, c.among(patches), room) for c in cores if id(c) in mine}
+    copied: Any = replaced(source, few)
     names = {id(p): name for name, p in source.named_parameters()}
     used = torch.cat([some, torch.ones(1, dtype=torch.bool)])[blocks]
     used &= held_columns(source, parameters)
@@ -205,6 +208,13 @@ def _piece(
         columns=torch.nonzero(used)[:, 0],
         touched=touched,
     )
+
+
+def _keeping(source: RowSource, core: PatchedNetwork, room: Room) -> nn.Module:
+    """Keeps random features of patches at their points; what joins patches asks for them once."""
+    if isinstance(source, Continuity) or type(core.local) is not RandomFeatures:
+        return core
+    return KeptFeatures(core, room)
 
 
 def held_columns(source: RowSource, parameters: Sequence[nn.Parameter]) -> Tensor:
@@ -229,16 +239,6 @@ def _only(copied: Any, names: Sequence[str]) -> list[nn.Parameter]:
     return [own[name] for name in names]
 
 
-def _replaced(source: Any, memo: Mapping[int, nn.Module]) -> Any:
-    """A source with other modules in place of some; what holds none of them is shared."""
-    clone = copy.copy(source)
-    clone._modules = dict(source._modules)
-    for name, child in source._modules.items():
-        if child is not None and any(id(m) in memo for m in child.modules()):
-            clone._modules[name] = copy.deepcopy(child, dict(memo))
-    return clone
-
-
 def _touched(
     source: RowSource, name: str, points: Points, cores: Sequence[PatchedNetwork]
 ) -> Tensor:
@@ -246,8 +246,8 @@ def _touched(
     if isinstance(source, Continuity):
         return source.batch(name, points)["sign"].cpu() != 0
     mine = set(map(id, _cores(source)))
-    watchers = {id(core): _Watcher(core) for core in cores if id(core) in mine}
-    watched = _replaced(source, watchers)
+    watchers = {core: _Watcher(core) for core in cores if id(core) in mine}
+    watched: Any = replaced(source, watchers)
     with torch.no_grad():
         watched.rows(name, watched.batch(name, points))
     return torch.stack([seen for w in watchers.values() for seen in w.seen]).any(0)

@@ -26,7 +26,8 @@ class Values(nn.Module):
     def __init__(self, model: nn.Module, wanted: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
         self.model = model
-        self.wanted = lambda x: wanted(x)  # no child: a network's values are no rows of its own
+        self._wanted = [wanted]  # no child: another network's values are no rows of this one
+        self._known: dict[bytes, Batch] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -34,10 +35,13 @@ class Values(nn.Module):
         return ("values",)
 
     def batch(self, name: str, points: Points) -> Batch:
-        """Points, and the wanted values there."""
-        x = points.x.to(next(self.model.parameters()))
-        with torch.no_grad():
-            return {"x": x, "wanted": self.wanted(x)}
+        """Points, and the wanted values there; remembered."""
+        key = points.x.cpu().numpy().tobytes()
+        if key not in self._known:
+            x = points.x.to(next(self.model.parameters()))
+            with torch.no_grad():
+                self._known[key] = {"x": x, "wanted": self._wanted[0](x)}
+        return self._known[key]
 
     def rows(self, name: str, batch: Batch) -> Tensor:
         """Differences, shape (n, outputs)."""
@@ -63,4 +67,4 @@ def take_over(model: nn.Module, wanted: Callable[[Tensor], Tensor], points: Poin
     parameters = last_layer(model, points.x[:5].to(next(model.parameters())))
     set_flat(parameters, torch.zeros(sum(p.numel() for p in parameters)))
     rows = ScaledRows([(Values(model, wanted), {"values": points})], parameters, scaled=False)
-    set_flat(parameters, solve_rows(rows, cut=1e-12)[0].x)
+    set_flat(parameters, solve_rows(rows, cut=1e-12).solution.x)

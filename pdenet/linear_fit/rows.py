@@ -23,6 +23,7 @@ class Block:
     """Scaled rows and their values, on the CPU.
 
     Args:
+        start: Number of the first row.
         a: Rows, shape (n, columns).
         b: Values, shape (n,).
         columns: Which columns these are; None for all.
@@ -31,6 +32,7 @@ class Block:
         pattern: Which of them each row touches, shape (n,).
     """
 
+    start: int
     a: Tensor
     b: Tensor
     columns: Tensor | None
@@ -114,9 +116,10 @@ class ScaledRows:
                         scale = found[-1]
                     else:
                         scale = self.scales[start : start + len(block)]
-                    start += len(block)
                     a, b = block * scale[:, None], values[rows] * scale
-                    yield Block(a, b, made.piece.columns, made.patterns, made.pattern[rows])
+                    pattern = made.pattern[rows]
+                    yield Block(start, a, b, made.piece.columns, made.patterns, pattern)
+                    start += len(block)
         if found:
             self.scales = torch.cat(found)
 
@@ -132,15 +135,19 @@ class ScaledRows:
         for piece in self._pieces:
             piece.refresh(flat)
 
+    def values(self) -> Tensor:
+        """Scaled values at the present coefficients, shape (rows,)."""
+        assert self.scales is not None, "make the rows once, so that they have scales"
+        return torch.cat(self._values()) * self.scales
+
     def norm(self) -> float:
         """Norm of the scaled values at the present coefficients."""
-        assert self.scales is not None, "make the rows once, so that they have scales"
-        return float((torch.cat(self._values()) * self.scales).norm())
+        return float(self.values().norm())
 
     def root_mean_square(self) -> float:
         """The same a row."""
-        assert self.scales is not None
-        return self.norm() / math.sqrt(len(self.scales))
+        values = self.values()
+        return float(values.norm()) / math.sqrt(len(values))
 
     def mean_squares(self) -> dict[str, float]:
         """Means of the squares of each condition's residuals, neither scaled nor weighted.
@@ -166,8 +173,7 @@ class ScaledRows:
         """
         if self._order is None:
             return None
-        assert self.scales is not None
-        squares = (torch.cat(self._values()) * self.scales).square()
+        squares = self.values().square()
         touched = torch.cat([made.patterns[made.pattern] for made in self._made])
         found = squares.new_zeros(len(self._order))
         found[self._order] = squares @ touched.to(squares.dtype)

@@ -26,6 +26,7 @@ from pdenet.networks.partition_of_unity import (
 )
 from pdenet.networks.pirate_net import PirateNet
 from pdenet.networks.random_features import RandomFeatures
+from pdenet.networks.replacing import replaced
 from pdenet.networks.routing import routed
 from pdenet.networks.scaling import Affine
 from pdenet.networks.separate import Separate
@@ -74,6 +75,7 @@ __all__ = [
     "find_activation",
     "find_window",
     "glorot",
+    "replaced",
     "routed",
     "side_by_side",
 ]

@@ -67,9 +67,13 @@ class RandomFeatures(nn.Module):
         self.hidden = dense(inputs, width, generator, draw=draw)
         self.last = dense(width, outputs, generator, bias=False)
 
+    def features(self, x: Tensor) -> Tensor:
+        """Values of the features, which no coefficient changes: (..., width) from (..., inputs)."""
+        return self.activation(self.hidden(x))
+
     def forward(self, x: Tensor) -> Tensor:
         """Returns (..., outputs) from (..., inputs)."""
-        return self.last(self.activation(self.hidden(x)))
+        return self.last(self.features(x))
 
 
 def _per_input(scale: float | Sequence[float], inputs: int) -> list[float]:

@@ -69,7 +69,8 @@ class Residuals(nn.Module):
         }
         self.check_model()
         self.unknowns = constants(problem, model)
-        layouts = {name: problem.layout(name) for name in self.conditions}
+        self._layout_of = {name: problem.layout(name) for name in problem.known}
+        layouts = {name: self._layout_of[name] for name in self.conditions}
         self.sweeps = tuple(sweeps(self.conditions, layouts))
 
     def forward(self, batch: Mapping[str, Batch]) -> dict[str, Tensor]:
@@ -100,7 +101,7 @@ class Residuals(nn.Module):
         Returns:
             As :meth:`forward`.
         """
-        layout, paired = self.problem.layout(name), self.problem.known[name].paired
+        layout, paired = self._layout_of[name], self.problem.known[name].paired
         return self.rows_of(name, self._both(batch, layout, paired), batch)
 
     @property
@@ -235,7 +236,7 @@ class Residuals(nn.Module):
         return {name: self._one_in_chunks(name, p) for name, p in points.items()}
 
     def _one_in_chunks(self, name: str, points: Points) -> Tensor:
-        condition, layout = self.problem.known[name], self.problem.layout(name)
+        condition, layout = self.problem.known[name], self._layout_of[name]
         like = next(self.model.parameters())
         size, pieces = self.chunk_size(layout), []
         for start in range(0, max(len(points), 1), size):

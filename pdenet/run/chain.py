@@ -12,7 +12,7 @@ from pdenet.problem import Problem
 from pdenet.record import Curve
 from pdenet.residuals import Residuals
 from pdenet.run.fit import Fit, fit
-from pdenet.run.march import Windows, continuation, window_edges
+from pdenet.run.march import Windows, continuation, extrapolated, window_edges
 from pdenet.run.setup import Run
 from pdenet.solvers import PINN, Solver, plain_residuals
 
@@ -91,9 +91,14 @@ def _window(run: Run, fits: Sequence[Fit], number: int, start: float, end: float
     """The run on one window, from where the last one ended; on the whole where there is one."""
     if run.windows == 1:
         return run.share()
-    values = continuation(run.problem, fits[-1].solver.residuals, start) if fits else None
+    if not fits:
+        return run.share(run.problem.at_time(start, end), number)
+    last = fits[-1].solver.residuals
+    values = continuation(run.problem, last, start)
     spent = sum(one.seconds.get("training", 0.0) for one in fits)
-    return run.share(run.problem.at_time(start, end, values), number, spent)
+    link = run.share(run.problem.at_time(start, end, values), number, spent)
+    link.near = extrapolated(run.problem, last, start)
+    return link
 
 
 def _finished(link: Run, saved: dict[str, Any]) -> Fit:

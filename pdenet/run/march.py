@@ -20,6 +20,7 @@ from pdenet.residuals import Residuals
 # Of a window's length. The error is (k h)^4 / 30 of a rate of frequency k; ten times less would
 # lose as much to round-off.
 RATE_STEP = 1e-3
+NODES = (0.0, 0.5, 1.0)  # of a window's length before its end: what extrapolation goes through
 
 
 class Windows(nn.Module):
@@ -109,6 +110,33 @@ def continuation(problem: Problem, residuals: Residuals, time: float) -> dict[st
     return values
 
 
+def extrapolated(problem: Problem, residuals: Residuals, time: float) -> Callable[[Tensor], Tensor]:
+    """A window's network beyond its end, by a polynomial in time through its last values.
+
+    Args:
+        problem: The whole problem.
+        residuals: The window's network.
+        time: Its last time.
+
+    Returns:
+        Function of points (n, coordinates) to values (n, outputs).
+    """
+    column = problem.coordinates.index("t")
+    low, high = residuals.problem.domain.bounds["t"]
+    times = [time - part * (high - low) for part in NODES]
+
+    def values(x: Tensor) -> Tensor:
+        model = residuals.model.to(x.device)
+        t, moved, parts = x[:, column : column + 1], x.clone(), []
+        for node in times:
+            moved[:, column] = node
+            others = [(t - other) / (node - other) for other in times if other != node]
+            parts.append(math.prod(others) * model(moved))
+        return torch.stack(parts).sum(0)
+
+    return values
+
+
 def _nested(parts: list[Any], shape: tuple[int, ...]) -> Any:
     """Components as the tuples of tuples that values of a field are given by."""
     if not shape:
@@ -192,5 +220,7 @@ def _output(
         like = next(model.parameters())
         return model(like.new_full((1, 1), time))[0, column]
     first = next(iter(known.values()))
+    if next(model.parameters()).device != first.device:
+        model.to(first.device)  # a trainer leaves what it trained on the CPU
     columns = [known[c] if c != "t" else 0 * first + time for c in problem.coordinates]
     return model(torch.stack(columns, dim=-1))[..., column]

@@ -7,12 +7,13 @@ import inspect
 import math
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from torch import Tensor
 
 from pdenet.callbacks import (
     Diagnosis,
@@ -28,7 +29,7 @@ from pdenet.selection import DEFAULT_NAMES, Part, choose, takes_initializer
 from pdenet.selection.evolution import cut_time
 from pdenet.selection.starts import Choice, try_initializers
 from pdenet.settings import Settings
-from pdenet.solvers import Correction, Solver
+from pdenet.solvers import Correction, LeastSquares, Solver
 
 BLOCK = 50  # optimizer steps a Lightning batch: its overhead is paid once for all of them
 
@@ -54,6 +55,7 @@ class Run:
         progress: Whether to show progress.
         place: Number of its window, and of its correction; both from 0.
         before: The solver whose network is corrected, or None.
+        near: Values near the solution, of points (n, coordinates), for solvers that start anywhere.
     """
 
     problem: Problem
@@ -64,6 +66,7 @@ class Run:
     progress: bool = False
     place: tuple[int, int] = (0, 0)
     before: Solver | None = None
+    near: Callable[[Tensor], Tensor] | None = None
 
     def __post_init__(self) -> None:
         self.begun = time.monotonic()
@@ -187,7 +190,7 @@ class Run:
                 f"takes no initializer; leave out --initializer {start.describe()['name']}, or use "
                 "--solver pinn."
             )
-        return make(
+        solver = make(
             self.problem,
             self.chosen["network"].build(),
             seed=s.seed,
@@ -196,6 +199,9 @@ class Run:
             **begun,
             **({"seconds": s.max_seconds} if plans else {}),
         )
+        if self.near is not None and isinstance(solver, LeastSquares):
+            solver.start_near(self.near)
+        return solver
 
     def _build_correction(self, before: Solver) -> Correction:
         """A network of the same size, where that is known, for what the one before leaves over."""

@@ -19,7 +19,7 @@ from pdenet.solvers.least_squares import LeastSquares
 FEWEST_WINDOWS, MOST_WINDOWS = 10, 80
 FINE, LESS = 1e-6, 0.1
 FEWEST, MOST, MANY = 12, 64, 1.8  # patches, the last to a window: more buy shorter windows
-PATCH_SECONDS = 0.16  # of one core, for a patch of one field in one window
+PATCH_SECONDS = 0.1  # of one core, for a patch of one field in one window
 CLOSE = 1e-2  # of the residual, in the first window with few patches
 
 _TRIED: weakref.WeakKeyDictionary[Problem, tuple[int, str]] = weakref.WeakKeyDictionary()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -171,6 +171,14 @@ class LeastSquares(Solver):
         )
         self.search, self.drawing = search, search.drawing
         self.initializer = search.builder.initializer
+
+    def start_near(self, values: Callable[[Tensor], Tensor]) -> None:
+        """Tells where the first fit of a nonlinear problem may start; else it starts from zero.
+
+        Args:
+            values: Values near the solution, of points (n, coordinates), shape (n, outputs).
+        """
+        self.search.near = values
 
     def objective(self, rows: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> Tensor:
         """Half the weighted sum of mean squares."""

@@ -8,6 +8,7 @@ from scipy.linalg import lstsq
 from torch import Tensor
 
 from pdenet.linear_fit import Fronts
+from pdenet.linear_fit import fronts as module
 
 WIDTHS = (5, 3, 4, 6, 2, 5, 4)
 PATTERNS = {
@@ -58,6 +59,33 @@ def test_few_rows_are_solved_exactly() -> None:
     # Columns without rows of their own are held by rows of size 1e-15 times the block.
     assert float((a @ found.x - b).norm()) < 1e-9 * float(b.norm())
     assert found.residual < 1e-9 * float(b.norm())
+
+
+@pytest.mark.parametrize("rows", [9, 2])
+@pytest.mark.parametrize("name", PATTERNS)
+def test_other_right_hand_sides_are_solved_by_the_same_factors(name: str, rows: int) -> None:
+    fronts, a, _ = filled(PATTERNS[name], rows)
+    fronts.solve()
+    assert fronts.solves_again
+    generator = torch.Generator().manual_seed(5)
+    b = torch.randn(len(a), generator=generator, dtype=torch.float64)
+    found = fronts.solve_again(b.split(rows))
+    expected = lstsq(a.numpy(), b.numpy())[0]
+    left = float((a @ torch.from_numpy(expected) - b).norm())
+    if rows == 9:  # else there are fewer rows than columns: many solutions
+        # Well-conditioned random matrices: round-off alone.
+        torch.testing.assert_close(found.x, torch.from_numpy(expected), atol=1e-12, rtol=0)
+    # Rows of size 1e-15 hold what few rows do not.
+    assert float((a @ found.x - b).norm()) == pytest.approx(left, abs=1e-9 * float(b.norm()))
+    assert found.residual == pytest.approx(left, abs=1e-9 * float(b.norm()))
+
+
+def test_factors_are_kept_as_far_as_memory_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "KEPT_BYTES", 4_000)
+    fronts, a, b = filled(PATTERNS["chain"], rows=9)
+    found = fronts.solve()
+    assert not fronts.solves_again
+    assert float((a @ found.x - b).norm()) == pytest.approx(found.residual, rel=1e-12)
 
 
 def test_spanned_columns_stay_small() -> None:

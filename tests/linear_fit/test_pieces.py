@@ -17,17 +17,26 @@ from pdenet.linear_fit import (
     coefficients,
     continuity,
     fit_last_layer,
+    newton,
     piece_rows,
     pieces,
     take_over,
 )
+from pdenet.linear_fit.newton import QUICK
 from pdenet.linear_fit.projection import Values
 from pdenet.linear_fit.solve import solve_rows
-from pdenet.linear_fit.sources import flattened
+from pdenet.linear_fit.sources import flattened, set_flat
 from pdenet.networks import PatchedFactory, RandomFeatures, build_network, find_window
 from pdenet.residuals import Residuals
 
 BOX = Box(x=(0, 2), t=(0, 1))
+NU = 0.02
+
+
+@pytest.fixture(autouse=True)
+def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few points make pieces of one patch, as many points do."""
+    monkeypatch.setattr(pieces, "ENOUGH", 1)
 
 
 def system(unknown: bool = False) -> Problem:
@@ -114,13 +123,13 @@ def test_rows_are_the_same_apart_and_whole(
 
     a, b, apart = made()
     assert apart.block_columns is not None
-    found = solve_rows(apart)[0]
+    found = solve_rows(apart).solution
     monkeypatch.setattr(pieces, "FEWEST", 1000)
     whole_a, whole_b, whole = made()
     assert whole.block_columns is None
     torch.testing.assert_close(b, whole_b, atol=1e-12, rtol=1e-12)
     torch.testing.assert_close(a, whole_a, atol=1e-11, rtol=1e-11)
-    expected = solve_rows(whole)[0]
+    expected = solve_rows(whole).solution
     # The dense solver leaves out columns that lower the residual by less than a hundredth.
     assert found.residual <= expected.residual * (1 + 1e-9)
     step = found.x - flattened(whole.parameters)
@@ -175,16 +184,16 @@ def test_sums_and_few_patches_are_not_taken_apart() -> None:
     assert rows.block_columns is None
 
 
-def test_many_patches_fit_a_front_in_newton_steps() -> None:
+def front(x: Any, t: Any) -> Any:
+    return 0.5 - 0.5 * torch.tanh((x - t / 2) / (4 * NU))
+
+
+def travelling() -> tuple[Residuals, dict[str, Any], Sources]:
     """u_t + u u_x = nu u_xx with the travelling front 1/2 - tanh((x - t/2) / (4 nu)) / 2."""
-    nu = 0.02
     domain = Box(x=(-1, 1), t=(0, 0.1))
 
-    def front(x: Any, t: Any) -> Any:
-        return 0.5 - 0.5 * torch.tanh((x - t / 2) / (4 * nu))
-
     def momentum(u: Any) -> Any:
-        return u.t + u * u.x - nu * u.xx
+        return u.t + u * u.x - NU * u.xx
 
     problem = Problem(
         domain=domain,
@@ -209,18 +218,42 @@ def test_many_patches_fit_a_front_in_newton_steps() -> None:
         n: c.on.sample(1400 if c.on.dimension == 2 else 200, seed=2, method="sobol")
         for n, c in problem.conditions.items()
     }
+    return residuals, drawn, continuity(problem, network, 15)
+
+
+def test_many_patches_fit_a_front_in_newton_steps() -> None:
+    residuals, drawn, joints = travelling()
+    network = residuals.model
     # A first fit takes over the values of a function, patch by patch.
     take_over(network, lambda x: 0 * x[:, :1] + 0.5, drawn["momentum"])
-    x = domain.sample(300, seed=5).x
+    x = residuals.problem.domain.sample(300, seed=5).x
     with torch.no_grad():
         assert float((network(x) - 0.5).abs().max()) < 1e-3
-    reports = fit_last_layer(residuals, drawn, most=8, more=continuity(problem, network, 15))
+    reports = fit_last_layer(residuals, drawn, most=8, more=joints)
     assert reports[-1].rows > 2000
     wanted = front(x[:, 0], x[:, 1])
     with torch.no_grad():
         error = (network(x)[:, 0] - wanted).norm() / wanted.norm()
     # Patches twice as wide as the front, 40 features each: 4e-5 as measured, times a margin.
     assert float(error) < 2e-4
+
+
+def test_steps_by_one_linear_model_end_where_newton_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fitted(quick: float) -> tuple[float, torch.Tensor, int]:
+        monkeypatch.setattr(newton, "QUICK", quick)
+        residuals, drawn, joints = travelling()
+        parameters = coefficients(residuals)
+        set_flat(parameters, torch.zeros_like(flattened(parameters)))
+        reports = fit_last_layer(residuals, drawn, more=joints)
+        with torch.no_grad():
+            return reports[-1].after, residuals.model(drawn["momentum"].x), len(reports)
+
+    norm, values, steps = fitted(QUICK)
+    newton_norm, newton_values, newton_steps = fitted(0.0)
+    assert steps < newton_steps
+    assert norm == pytest.approx(newton_norm, rel=newton.CLOSE)
+    # Both are 4e-5 from the solution, by what the features leave out.
+    torch.testing.assert_close(values, newton_values, atol=1e-6, rtol=0)
 
 
 def test_memory_bound_is_that_of_rows_where_they_are_apart() -> None:

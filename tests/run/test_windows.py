@@ -14,8 +14,9 @@ import pdenet
 from pdenet import Condition, Data, Dirichlet, Initial, Integral, Problem, Solution
 from pdenet.geometry import Box, Interval
 from pdenet.networks import MLP
-from pdenet.run.march import Windows, continuation, remembered, window_edges
+from pdenet.run.march import Windows, continuation, extrapolated, remembered, window_edges
 from pdenet.sampling import UniformSampler
+from pdenet.solvers import LeastSquares
 
 TINY: dict[str, Any] = {
     "network": {"name": "mlp", "width": 6, "depth": 2},
@@ -228,6 +229,60 @@ def test_rates_are_of_fourth_order() -> None:
     torch.testing.assert_close(values["u"](x=x), torch.zeros(5), rtol=0, atol=1e-13)
     # (8 pi h)^4 / 30 with h = 1e-3 of the window's half: 1e-9; round-off of 1e-16 / h is less.
     torch.testing.assert_close(values["u.t"](x=x), 8 * pi * x, rtol=1e-8, atol=0)
+
+
+def test_extrapolation_is_exact_for_parabolas_in_time() -> None:
+    problem = wave().at_time(0.5, 1.5)
+
+    class Parabola(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return (torch.sin(x[:, 0]) * (1 + x[:, 1] - 3 * x[:, 1] ** 2)).unsqueeze(-1)
+
+    network = Parabola()
+    network.register_parameter("unused", nn.Parameter(torch.zeros(())))
+    values = extrapolated(wave(), pdenet.residuals.Residuals(problem, network), 1.5)
+    x = wave().domain.sample(50, seed=0).x.double()
+    # Round-off of sums of terms of size ten.
+    torch.testing.assert_close(values(x), network(x), atol=1e-13, rtol=0)
+
+
+def front(start: float = 0.0, end: float = 0.2) -> Problem:
+    """A front that travels: u = 1/2 - tanh((x - t/2) / (4 nu)) / 2, nu = 0.02."""
+    domain = Box(x=(-1, 1), t=(start, end))
+
+    def exact(x: Tensor, t: Tensor) -> Tensor:
+        return 0.5 - 0.5 * torch.tanh((x - t / 2) / 0.08)
+
+    return Problem(
+        domain=domain,
+        fields="u",
+        conditions={
+            "momentum": Condition(lambda u: u.t + u * u.x - 0.02 * u.xx, on=domain.interior),
+            "start": Initial(u=lambda x: exact(x, torch.tensor(start)), on=domain.initial),
+            "ends": Dirichlet(u=exact, on=domain.boundary),
+        },
+        reference=pdenet.references.Exact(u=exact),
+    )
+
+
+def test_windows_start_near_what_the_last_one_says() -> None:
+    solver = {"name": "least-squares", "patches": 12, "refine": False}
+    solution = pdenet.solve(front(), solver, windows=4)
+    steps = [one["steps"] for one in solution.record.fits]
+    # From zero each of these takes as many steps as the first.
+    assert steps == [2, 1, 1, 1]
+    # 120 features a patch resolve a front as wide as a patch: 1e-11 as measured.
+    assert solution.record.worst_error < 1e-9
+
+
+def test_a_start_that_is_worse_than_zero_is_not_taken() -> None:
+    solvers = [LeastSquares(front(), patches=8, refine=False) for _ in range(2)]
+    solvers[1].start_near(lambda x: 50 + 0 * x[:, :1])
+    for solver in solvers:
+        solver.search.run()
+    plain, misled = (s.search.residuals.state_dict() for s in solvers)
+    for name, value in plain.items():
+        assert torch.equal(value, misled[name])
 
 
 def test_values_at_the_same_points_are_computed_once() -> None:

@@ -15,6 +15,7 @@ from pdenet.networks.blocks import BlockwiseLinear
 from pdenet.networks.embeddings import PeriodicEmbedding
 from pdenet.networks.partition_of_unity.grid import Grid
 from pdenet.networks.partition_of_unity.windows import Window
+from pdenet.networks.replacing import replaced
 from pdenet.networks.routing import routed
 
 MANY = 8  # patches; to evaluate each at its own points is faster then than all at all points
@@ -154,11 +155,23 @@ class PatchedNetwork(nn.Module):
         Returns:
             Shape (..., patches, outputs of a local network).
         """
+        return self.local(self.local_inputs(x, t))
+
+    def local_inputs(self, x: Tensor, t: Tensor) -> Tensor:
+        """What local networks get: local coordinates, and waves along periodic inputs.
+
+        Args:
+            x: Points, shape (..., inputs).
+            t: Their local coordinates.
+
+        Returns:
+            Shape (..., patches, inputs of a local network).
+        """
         inputs = [t[..., self.places[:, self.direct]]] if self.direct else []
         if self.waves is not None:
             waves = self.waves(x)[..., len(self.grid.counts) - self._ringless :]
             inputs.append(waves.unsqueeze(-2).expand(*x.shape[:-1], len(self.places), -1))
-        return self.local(inputs[0] if len(inputs) == 1 else torch.cat(inputs, dim=-1))
+        return inputs[0] if len(inputs) == 1 else torch.cat(inputs, dim=-1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns (..., outputs) from (..., inputs)."""
@@ -199,7 +212,7 @@ class PatchedNetwork(nn.Module):
         few.grid = replace(self.grid, places=tuple(self.grid.places[k] for k in patches.tolist()))
         few.places = self.places[patches.to(self.places.device)]
         layers = [m for m in self.local.modules() if isinstance(m, BlockwiseLinear)]
-        few.local = copy.deepcopy(self.local, {id(m): m.among(patches) for m in layers})
+        few.local = replaced(self.local, {m: m.among(patches) for m in layers})
         return few
 
     @property

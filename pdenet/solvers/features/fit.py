@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -23,6 +23,8 @@ from pdenet.linear_fit import (
 )
 from pdenet.residuals import Residuals
 from pdenet.solvers.features.grading import Edges, moved_all
+
+Values = Callable[[Tensor], Tensor]
 
 CHECK_SEED = 4_099  # fresh points, which no sampler draws
 CHECK_SHARE = 6  # one fresh point to so many points of the fit
@@ -93,6 +95,7 @@ class NetworkFit:
         check: Tells how good it is.
         start: Network whose values are taken over, by least squares; itself to go on from its own
             coefficients; None starts from zero.
+        near: Values of points (n, coordinates) to start from in place of zero, if they leave less.
         linear: Whether the problem is linear.
         arguments: Those of :class:`LastLayerFit`.
 
@@ -111,6 +114,7 @@ class NetworkFit:
         check: Check,
         *,
         start: Residuals | None = None,
+        near: Values | None = None,
         linear: bool = False,
         **arguments: Any,
     ) -> None:
@@ -119,20 +123,28 @@ class NetworkFit:
         most = max(len(p) for p in points.values())
         on_face = points_on_face(residuals.model, most)
         joints = continuity(residuals.problem, residuals.model, on_face)
-        self._fit = LastLayerFit(residuals, points, linear=linear, more=joints, **arguments)
+        zeros = _zeros(residuals, flattened(coefficients(residuals)))
+        origin = None if near is None else zeros
+        self._fit = LastLayerFit(
+            residuals, points, linear=linear, more=joints, origin=origin, **arguments
+        )
         self.fresh, self.steps = math.nan, 0
         self.report: FitReport | None = None
         if start is residuals:
             return
-        # Coefficients of a linear problem lose digits on the way from anywhere but zero.
-        parameters = self._fit.parameters
-        set_flat(parameters, _zeros(residuals, flattened(parameters)))
-        if start is not None and not linear:
-            inside = next(p for p in points.values() if len(p) == most)
+        set_flat(self._fit.parameters, zeros)
+        if linear:  # coefficients lose digits on the way from anywhere but zero
+            return
+        inside = next(p for p in points.values() if len(p) == most)
+        if start is not None:
             take_over(residuals.model, start.model, inside)
             for name, constant in start.unknowns.items():
                 with torch.no_grad():
                     residuals.unknowns[name].copy_(constant)
+        elif near is not None:
+            take_over(residuals.model, near, inside)
+            if not self._check.root_mean_square() < self._unit:
+                set_flat(self._fit.parameters, zeros)
 
     @property
     def reason(self) -> str:

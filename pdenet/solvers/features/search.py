@@ -26,7 +26,7 @@ from pdenet.record import StoppedBy
 from pdenet.residuals import Residuals
 from pdenet.sampling import Sampler
 from pdenet.solvers.features.builder import TrialBuilder
-from pdenet.solvers.features.fit import Check, NetworkFit
+from pdenet.solvers.features.fit import Check, NetworkFit, Values
 from pdenet.solvers.features.grading import finer_edges
 from pdenet.solvers.features.trials import Result, Trial, best_of, read_trial, rectangular
 from pdenet.solvers.features.turns import next_trial
@@ -64,6 +64,7 @@ class FeatureSearch:
         results: What finished networks came to.
         terms: Means of the squares of each condition's residuals, of the best network so far.
         linear: Whether the problem is linear.
+        near: Values near the solution, of points (n, coordinates), where they are known.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class FeatureSearch:
             "cut": cut, "max_bytes": max_bytes,
         }  # fmt: skip
         self.linear = is_linear(problem)
+        self.near: Values | None = None
         self.results: list[Result] = []
         self.terms: dict[str, float] = {}
         self.trial = self.shown = self.builder.first
@@ -213,6 +215,7 @@ class FeatureSearch:
             self.points,
             self._checked(residuals),
             start=None if fresh else self.residuals,
+            near=self.near,
             linear=self.linear,
             **self._arguments,
         )
