@@ -82,7 +82,8 @@ class LastLayerFit:
 
     Reference:
         Eisenstat and Walker, Choosing the forcing terms in an inexact Newton method, SIAM J. Sci.
-        Comput. 17(1), 1996, 16-32.
+        Comput. 17(1), 1996, 16-32; for further steps by one linear model Deuflhard, Newton Methods
+        for Nonlinear Problems, Springer, 2004, section 2.1.2 (simplified Newton method).
     """
 
     def __init__(
@@ -190,7 +191,7 @@ class LastLayerFit:
         Returns:
             The norm in the end, and the least that the linear model promised.
         """
-        promised, rate = model.solution.residual, after / model.before
+        promised, rate = model.solution.residual, after / (model.before or math.inf)
         round_off = model.solution.least - promised
         while rate <= QUICK and after > (1 + CLOSE) * promised:
             start, found = flattened(self.parameters), model.step_from(self.rows.values())

@@ -21,13 +21,17 @@ class Values(nn.Module):
     Args:
         model: Maps (n, coordinates) to (n, outputs).
         wanted: Gives the values at points, shape (n, outputs).
+        points: All points that rows will be asked for: values are computed for all at once.
     """
 
-    def __init__(self, model: nn.Module, wanted: Callable[[Tensor], Tensor]) -> None:
+    def __init__(
+        self, model: nn.Module, wanted: Callable[[Tensor], Tensor], points: Points
+    ) -> None:
         super().__init__()
         self.model = model
-        self._wanted = [wanted]  # no child: another network's values are no rows of this one
-        self._known: dict[bytes, Batch] = {}
+        with torch.no_grad():
+            self._values = wanted(points.x.to(next(model.parameters())))
+        self._place = {digits: i for i, digits in enumerate(_digits(points))}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -35,13 +39,10 @@ class Values(nn.Module):
         return ("values",)
 
     def batch(self, name: str, points: Points) -> Batch:
-        """Points, and the wanted values there; remembered."""
-        key = points.x.cpu().numpy().tobytes()
-        if key not in self._known:
-            x = points.x.to(next(self.model.parameters()))
-            with torch.no_grad():
-                self._known[key] = {"x": x, "wanted": self._wanted[0](x)}
-        return self._known[key]
+        """Points, and the wanted values there."""
+        place = torch.tensor([self._place[digits] for digits in _digits(points)])
+        x = points.x.to(self._values)
+        return {"x": x, "wanted": self._values[place.to(x.device)]}
 
     def rows(self, name: str, batch: Batch) -> Tensor:
         """Differences, shape (n, outputs)."""
@@ -66,5 +67,11 @@ def take_over(model: nn.Module, wanted: Callable[[Tensor], Tensor], points: Poin
     """
     parameters = last_layer(model, points.x[:5].to(next(model.parameters())))
     set_flat(parameters, torch.zeros(sum(p.numel() for p in parameters)))
-    rows = ScaledRows([(Values(model, wanted), {"values": points})], parameters, scaled=False)
+    source = Values(model, wanted, points)
+    rows = ScaledRows([(source, {"values": points})], parameters, scaled=False)
     set_flat(parameters, solve_rows(rows, cut=1e-12).solution.x)
+
+
+def _digits(points: Points) -> list[bytes]:
+    """What tells points apart."""
+    return [row.tobytes() for row in points.x.cpu().numpy()]

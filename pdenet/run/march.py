@@ -127,14 +127,19 @@ def extrapolated(problem: Problem, residuals: Residuals, time: float) -> Callabl
 
     def values(x: Tensor) -> Tensor:
         model = residuals.model.to(x.device)
-        t, moved, parts = x[:, column : column + 1], x.clone(), []
-        for node in times:
-            moved[:, column] = node
-            others = [(t - other) / (node - other) for other in times if other != node]
-            parts.append(math.prod(others) * model(moved))
-        return torch.stack(parts).sum(0)
+        t = x[:, column : column + 1]
+        moved = x.repeat(len(times), 1)
+        moved[:, column] = x.new_tensor(times).repeat_interleave(len(x))
+        shares = [_share(t, node, times) for node in times]
+        return (torch.stack(shares) * model(moved).view(len(times), len(x), -1)).sum(0)
 
     return values
+
+
+def _share(t: Tensor, node: float, nodes: Sequence[float]) -> Tensor:
+    """Lagrange's polynomial that is one at a node and zero at all others."""
+    factors = [(t - other) / (node - other) for other in nodes if other != node]
+    return torch.stack(factors).prod(0)
 
 
 def _nested(parts: list[Any], shape: tuple[int, ...]) -> Any:

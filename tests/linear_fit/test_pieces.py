@@ -267,7 +267,7 @@ def test_values_of_another_network_of_patches_are_taken_over_apart() -> None:
     problem = system()
     old, _, _ = patched(problem, (9, 1), "hard")
     new, drawn, _ = patched(problem, (18, 1), "hard")
-    source = Values(new.model, old.model)
+    source = Values(new.model, old.model, drawn["first"])
     rows = ScaledRows([(source, {"values": drawn["first"]})], coefficients(new), scaled=False)
     assert rows.block_columns is not None
 

@@ -275,6 +275,25 @@ def test_windows_start_near_what_the_last_one_says() -> None:
     assert solution.record.worst_error < 1e-9
 
 
+def test_a_solution_that_is_zero_is_found_at_once() -> None:
+    domain = Box(x=(-1, 1), t=(0, 1))
+    problem = Problem(
+        domain=domain,
+        fields="u",
+        conditions={
+            "momentum": Condition(lambda u: u.t + u * u.x - u.xx, on=domain.interior),
+            "start": Initial(u=0.0, on=domain.initial),
+            "ends": Dirichlet(u=0.0, on=domain.boundary),
+        },
+        reference=pdenet.references.Exact(u=lambda x, t: 0 * x),
+    )
+    solver = {"name": "least-squares", "patches": 8, "refine": False}
+    solution = pdenet.solve(problem, solver, windows=2)
+    assert [one["steps"] for one in solution.record.fits] == [1, 1]
+    x = domain.sample(20, seed=0).x
+    assert float(solution(x=x[:, 0], t=x[:, 1])["u"].abs().max()) == 0.0
+
+
 def test_a_start_that_is_worse_than_zero_is_not_taken() -> None:
     solvers = [LeastSquares(front(), patches=8, refine=False) for _ in range(2)]
     solvers[1].start_near(lambda x: 50 + 0 * x[:, :1])
