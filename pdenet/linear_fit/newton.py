@@ -69,7 +69,8 @@ class LastLayerFit:
         weighted: Whether the points' quadrature weights count.
         cut: Relative cut of the pivots.
         max_bytes: Bound on the memory of the least-squares problem.
-        origin: Coefficients whose residual others are parts of; those at the start by default.
+        origin: Coefficients where rows get their scales, and whose residual others are parts of;
+            those at the start by default.
 
     Attributes:
         done: Why no further step is due; empty while one is.
@@ -120,10 +121,12 @@ class LastLayerFit:
         Returns:
             What it found; :attr:`done` says whether another one is due.
         """
+        if math.isnan(self.first) and self._origin is not None:
+            self.first = self._scaled_at(self._origin)
         model = solve_rows(self.rows, self.cut, self._forcing, self.max_bytes)
         solution, before = model.solution, model.before
         if math.isnan(self.first):
-            self.first = before if self._origin is None else self._norm_at(self._origin)
+            self.first = before
         length, after = self._search(solution, before)
         least = solution.least
         if length == 1.0 and not self._linear and model.solves_again:
@@ -161,9 +164,11 @@ class LastLayerFit:
         self.rows.scales = state["scales"]
         self.first, self._forcing = state["first"], state["forcing"]
 
-    def _norm_at(self, flat: Tensor) -> float:
+    def _scaled_at(self, origin: Tensor) -> float:
+        """Scales rows as they are at the origin; the norm of their values there."""
         present = flattened(self.parameters)
-        set_flat(self.parameters, flat)
+        set_flat(self.parameters, origin)
+        self.rows.make_scales()
         norm = self.rows.norm()
         set_flat(self.parameters, present)
         return norm

@@ -275,6 +275,19 @@ def test_windows_start_near_what_the_last_one_says() -> None:
     assert solution.record.worst_error < 1e-9
 
 
+def test_rows_are_scaled_alike_wherever_a_fit_starts() -> None:
+    scales = []
+    for near in (None, lambda x: 0.5 + 0.1 * torch.sin(x[:, :1])):
+        solver = LeastSquares(front(), patches=8, refine=False)
+        if near is not None:
+            solver.start_near(near)
+        solver.search.step()
+        work = solver.search._work
+        assert work is not None
+        scales.append(work.state()["scales"])
+    torch.testing.assert_close(scales[0], scales[1], rtol=1e-12, atol=0)
+
+
 def test_a_solution_that_is_zero_is_found_at_once() -> None:
     domain = Box(x=(-1, 1), t=(0, 1))
     problem = Problem(
