@@ -46,7 +46,7 @@ def cut_time(
         where time is not cut, or too few seconds are allowed.
     """
     given = {k: ("" if p.given is not None else p.name, p.arguments) for k, p in parts.items()}
-    solver, each = parts["solver"], PATCH_SECONDS * problem.outputs**1.5
+    solver, each = parts["solver"], PATCH_SECONDS * problem.outputs**2
 
     def afforded(windows: int) -> int:
         return MOST if seconds is None else min(MOST, int(seconds / (each * windows)))
