@@ -24,6 +24,8 @@ FORCING = 1e-2  # of the first step, where rows are not affine in the coefficien
 QUICK = 0.1  # what a step may leave of the residual for another by the same linear model
 CLOSE = 0.02  # to the least residual of the linear model: another step has nothing to gain
 SMALL = 1e-4  # of the residual at the origin: there a linear model that held is trusted
+NEAR = 1e-2  # of the same: a linear model made there is trusted for further steps too
+SETTLED = 0.05  # change of what a linear model promises, from one of its steps to the next
 ROUND_OFF = 1e-12
 
 
@@ -128,10 +130,10 @@ class LastLayerFit:
         if math.isnan(self.first):
             self.first = before
         length, after = self._search(solution, before)
-        least = solution.least
+        least, settled = solution.least, True
         if length == 1.0 and not self._linear and model.solves_again:
-            after, least = self._correct(model, after)
-        self._judge(length, before, after, least)
+            after, least, settled = self._correct(model, after)
+        self._judge(length, before, after, least, settled)
         # Exact steps far from the solution are wasted, and their coefficients large.
         self._forcing = min(self._forcing, 0.9 * (after / before) ** 2) if before else 0.0
         return FitReport(
@@ -186,7 +188,7 @@ class LastLayerFit:
         set_flat(self.parameters, start)
         return 0.0, before
 
-    def _correct(self, model: LinearModel, after: float) -> tuple[float, float]:
+    def _correct(self, model: LinearModel, after: float) -> tuple[float, float, bool]:
         """Goes on by the same linear model while that is quick: a small part of a step's work.
 
         Args:
@@ -194,10 +196,11 @@ class LastLayerFit:
             after: Norm of the scaled residual after that step.
 
         Returns:
-            The norm in the end, and the least that the linear model promised.
+            The norm in the end, the least that the linear model promised, and whether the last of
+            its steps promised what the one before it did.
         """
         promised, rate = model.solution.residual, after / (model.before or math.inf)
-        round_off = model.solution.least - promised
+        round_off, settled = model.solution.least - promised, True
         while rate <= QUICK and after > (1 + CLOSE) * promised:
             start, found = flattened(self.parameters), model.step_from(self.rows.values())
             set_flat(self.parameters, start + found.x)
@@ -205,16 +208,20 @@ class LastLayerFit:
             if not norm < after:
                 set_flat(self.parameters, start)
                 break
+            settled = abs(found.residual - promised) <= SETTLED * promised
             rate, after, promised = norm / after, norm, found.residual
-        return after, promised + round_off
+        return after, promised + round_off, settled
 
-    def _judge(self, length: float, before: float, after: float, least: float) -> None:
+    def _judge(
+        self, length: float, before: float, after: float, least: float, settled: bool
+    ) -> None:
+        trusted = after <= SMALL * self.first and (settled or before <= NEAR * self.first)
         floor = (1 + CLOSE) * least + ROUND_OFF * self.first
         if length == 0.0:
             self.converged = after <= 1e-6 * self.first or least >= 0.9 * after
             self.done = "no step along the Gauss-Newton direction lowers the residual"
-        elif after <= floor and (self._linear or after <= SMALL * self.first or before <= floor):
-            # Where the residual stays large, another linear model may promise more than this one.
+        elif after <= floor and (self._linear or trusted or before <= floor):
+            # Where it is not to be trusted, another linear model may promise more than this one.
             self.converged = True
             self.done = "the residual is the least that its linear model promises"
         elif self._linear and after <= 2 * least:
