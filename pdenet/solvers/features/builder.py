@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pdenet.frequencies import HeldFields
+from pdenet.geometry import Region
 from pdenet.linear_fit import row_maker
 from pdenet.networks import (
     Factory,
@@ -28,6 +29,7 @@ from pdenet.solvers.drawing import Drawing
 from pdenet.solvers.features.defaults import LOCAL_RANGE, first_patches
 from pdenet.solvers.features.grading import (
     Edges,
+    conditions_at_ends,
     even,
     graded_edges,
     is_evolution,
@@ -75,6 +77,7 @@ class TrialBuilder:
         self.separate, self.seed = separate, seed
         self.width = width_of(network)
         self._numbers = sampler.points, sampler.boundary_points
+        self._counts = dict(sampler.counts)
         axes = 2 if patches > 1 and is_rectangle(problem) else 1
         edges = self.graded(patches, HeldFields(problem), start_only=True)
         self.first = Trial(self.width or 0, 1.0, patches, axes, edges)
@@ -122,13 +125,24 @@ class TrialBuilder:
         rows = trial.patches / self.first.patches if trial.axes == 1 else 1.0
         self.sampler.points = round(inside * ratio)
         self.sampler.boundary_points = round(edge * rows * (ratio / rows) ** ((d - 1) / d))
-        self.sampler.bind({n: c.on for n, c in residuals.conditions.items()}, self.seed)
+        regions = {n: c.on for n, c in residuals.conditions.items()}
+        self.sampler.counts = self._at_ends(trial, regions) | self._counts
+        self.sampler.bind(regions, self.seed)
         if isinstance(self.sampler, DeterminantalSampler):
             self.sampler.tell(row_maker(residuals))
         drawing = Drawing(residuals, self.sampler)
         drawing.at(0)
         drawing.points = moved_all(drawing.points, self.problem, trial.edges)
         return drawing
+
+    def _at_ends(self, trial: Trial, regions: Mapping[str, Region]) -> dict[str, int]:
+        """Points at the ends of an interval: one patch's share of those along all patches."""
+        if trial.patches == 1:
+            return {}
+        share = max(1, round(self.sampler.boundary_points / trial.patches))
+        told = {regions[name] for name in self._counts if name in regions}
+        names = [name for name in conditions_at_ends(self.problem) if name in regions]
+        return {name: share for name in names if regions[name] not in told}
 
     def residuals(self, trial: Trial) -> Residuals:
         """Problem and network of a trial.

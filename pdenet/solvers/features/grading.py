@@ -35,6 +35,25 @@ def is_evolution(problem: Problem) -> bool:
     return len(problem.coordinates) == 2 and "t" in problem.coordinates
 
 
+def conditions_at_ends(problem: Problem) -> list[str]:
+    """Conditions at points of an interval at all times, which no more than two patches touch.
+
+    Args:
+        problem: The problem.
+
+    Returns:
+        Their names; none of problems of other kinds.
+    """
+    if not is_evolution(problem):
+        return []
+    found = []
+    for name, condition in problem.conditions.items():
+        first, last = condition.on.bounds["t"]
+        if condition.on.dimension == 1 and first < last:
+            found.append(name)
+    return found
+
+
 def is_rectangle(problem: Problem) -> bool:
     """Whether a problem is one of a rectangle, without time.
 
