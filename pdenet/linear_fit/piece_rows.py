@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -121,8 +122,12 @@ def _patterns(tangent: Tangent, piece: Piece) -> tuple[Tensor, Tensor]:
     for name, rows in tangent.rows.items():
         touched = piece.touched[name]
         parts.append(touched.repeat_interleave((rows.stop - rows.start) // len(touched), dim=0))
-    patterns, which = torch.cat(parts).unique(dim=0, return_inverse=True)
-    return patterns, which
+    every = torch.cat(parts)
+    # Sorted as bytes: many times as fast as row by row.
+    packed = np.packbits(every.numpy(), axis=1)
+    words = packed.view(f"V{packed.shape[1]}")[:, 0]
+    _, first, which = np.unique(words, return_index=True, return_inverse=True)
+    return every[torch.from_numpy(first)], torch.from_numpy(which)
 
 
 def _values_of(piece: Piece) -> Tensor:
