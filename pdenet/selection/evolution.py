@@ -18,8 +18,9 @@ from pdenet.solvers.least_squares import LeastSquares
 # the patches.
 FEWEST_WINDOWS, MOST_WINDOWS = 10, 80
 FINE, LESS = 1e-6, 0.1
-FEWEST, MOST, MANY = 12, 64, 1.8  # patches, the last to a window: more buy shorter windows
-PATCH_SECONDS = 0.1  # of one core, for a patch of one field in one window
+FEWEST, MOST, MANY = 12, 96, 1.8  # patches, the last to a window: more buy shorter windows
+PATCH_SECONDS = 0.0105  # of one core, for a patch in one window, of each of a field's derivatives
+FIELDS_POWER = 2.5  # more fields are more rows, of more columns each
 CLOSE = 1e-2  # of the residual, in the first window with few patches
 
 _TRIED: weakref.WeakKeyDictionary[Problem, tuple[int, str]] = weakref.WeakKeyDictionary()
@@ -46,7 +47,7 @@ def cut_time(
         where time is not cut, or too few seconds are allowed.
     """
     given = {k: ("" if p.given is not None else p.name, p.arguments) for k, p in parts.items()}
-    solver, each = parts["solver"], PATCH_SECONDS * problem.outputs**2
+    solver, each = parts["solver"], _patch_seconds(problem)
 
     def afforded(windows: int) -> int:
         return MOST if seconds is None else min(MOST, int(seconds / (each * windows)))
@@ -66,6 +67,11 @@ def cut_time(
     while afforded(2 * windows) >= MANY * 2 * windows:
         windows *= 2
     return windows, afforded(windows), reason
+
+
+def _patch_seconds(problem: Problem) -> float:
+    derivatives = max(len(problem.layout(name).channels) for name in problem.conditions)
+    return PATCH_SECONDS * derivatives * problem.outputs**FIELDS_POWER
 
 
 def _evolves(problem: Problem) -> bool:

@@ -11,7 +11,7 @@ from pdenet.catalogue import find
 from pdenet.problems.burgers import burgers
 from pdenet.run.setup import Run
 from pdenet.selection import DEFAULT_NAMES, Part
-from pdenet.selection.evolution import cut_time
+from pdenet.selection.evolution import FIELDS_POWER, cut_time
 from pdenet.settings import PARTS, Settings
 
 
@@ -26,14 +26,25 @@ def front() -> Problem:
 
 def test_fronts_are_followed_by_patches(front: Problem) -> None:
     windows, patches, reason = cut_time(front, parts(), 120.0)
-    assert (windows, patches) == (20, 60)
+    assert (windows, patches) == (20, 96)
     assert "of the residual" in reason
     # More time buys patches, less time longer windows, then none; no limit the most of both.
-    assert cut_time(front, parts(), 100.0)[:2] == (20, 50)
-    assert cut_time(front, parts(), 60.0)[:2] == (10, 60)
-    assert cut_time(front, parts(), 12.5)[:2] == (10, 12)
-    assert cut_time(front, parts(), 10.0) == (1, 1, "")
-    assert cut_time(front, parts(), None)[:2] == (20, 64)
+    assert cut_time(front, parts(), 60.0)[:2] == (20, 71)
+    assert cut_time(front, parts(), 20.0)[:2] == (10, 47)
+    assert cut_time(front, parts(), 5.5)[:2] == (10, 13)
+    assert cut_time(front, parts(), 5.0) == (1, 1, "")
+    assert cut_time(front, parts(), None)[:2] == (40, 96)
+
+
+def test_more_derivatives_and_fields_afford_fewer_patches(front: Problem) -> None:
+    def afforded(problem: Problem) -> int:
+        windows, patches, _ = cut_time(problem, parts(), 60.0)
+        return windows * patches
+
+    # u, u_t, u_x, u_xx and one more; then two fields. Patches are whole numbers.
+    third, pair = find("korteweg-de-vries").build(), find("schrodinger").build()
+    assert afforded(third) == pytest.approx(4 / 5 * afforded(front), rel=0.02)
+    assert afforded(pair) == pytest.approx(2**-FIELDS_POWER * afforded(front), rel=0.02)
 
 
 @pytest.mark.parametrize(
@@ -69,11 +80,11 @@ def test_other_problems_are_not_cut(name: str) -> None:
 
 
 def test_settings_keep_what_was_chosen(front: Problem) -> None:
-    settings = Settings(problem={"name": "burgers"}, max_seconds=40.0)
+    settings = Settings(problem={"name": "burgers"}, max_seconds=20.0)
     run = Run(front, parts(), settings)
     assert run.windows == run.settings.windows == 10
-    assert run.settings.solver == {"name": "least-squares", "patches": 40}
-    assert run.reasons[0].startswith("solver: least-squares, 10 windows of 40 patches, since")
+    assert run.settings.solver == {"name": "least-squares", "patches": 47}
+    assert run.reasons[0].startswith("solver: least-squares, 10 windows of 47 patches, since")
     again = Settings.from_mapping(vars(run.settings), "config.yaml")
     assert again == run.settings
     steps = Settings(problem={"name": "burgers"}, max_steps=10)
@@ -82,9 +93,9 @@ def test_settings_keep_what_was_chosen(front: Problem) -> None:
 
 def test_fast_waves_get_shorter_windows() -> None:
     chaos = find("kuramoto-sivashinsky").build()
-    windows, patches, reason = cut_time(chaos, parts(), 240.0)
+    windows, patches, reason = cut_time(chaos, parts(), 120.0)
     # Half as long windows leave a thousandth of the residual, a quarter as long ones are not tried.
-    assert (windows, patches) == (40, 60)
+    assert (windows, patches) == (40, 47)
     assert "first of 40 windows" in reason
     # Where so many windows are too many for the seconds, there are as many as seconds allow.
-    assert cut_time(chaos, parts(), 40.0)[:2] == (20, 20)
+    assert cut_time(chaos, parts(), 20.0)[:2] == (20, 15)

@@ -12,13 +12,15 @@ from torch import Tensor
 import pdenet
 from pdenet import Condition, Dirichlet, Initial, Periodic, Problem
 from pdenet.accuracy import Comparison
+from pdenet.catalogue import find
 from pdenet.geometry import Box
 from pdenet.networks import MLP
 from pdenet.networks.initializers import PartitionOfUnity
 from pdenet.problems.allen_cahn import allen_cahn
 from pdenet.problems.burgers import burgers
+from pdenet.sampling import SobolSampler
 from pdenet.solvers import LeastSquares
-from pdenet.solvers.features.grading import graded_edges, moved
+from pdenet.solvers.features.grading import conditions_at_ends, graded_edges, moved
 
 PROBLEM = burgers()
 
@@ -94,6 +96,25 @@ def test_moved_points_keep_their_weights_sum_and_stay_inside() -> None:
     assert counts.max() < 1.02 * n / 10
     ends = PROBLEM.domain.boundary.sample(50, seed=0)
     assert set(moved(ends, PROBLEM, edges)["x"].tolist()) == {-1.0, 1.0}
+
+
+def test_ends_get_as_many_points_as_one_patch_has_at_the_start() -> None:
+    start, ends = "start", "ends"
+    one = LeastSquares(PROBLEM, patches=8).points
+    assert len(one[ends]) == pytest.approx(len(one[start]) / 8, abs=1)
+    # Features of the whole domain meet both alike, and numbers that were asked for are kept.
+    whole = LeastSquares(PROBLEM).points
+    assert len(whole[ends]) == len(whole[start])
+    sampler = SobolSampler(points=600, boundary_points=80, counts={ends: 70}, every=None)
+    told = LeastSquares(PROBLEM, patches=8, sampler=sampler).points
+    assert (len(told[start]), len(told[ends])) == (80, 70)
+
+
+def test_conditions_at_ends_are_of_an_interval_in_time() -> None:
+    assert conditions_at_ends(PROBLEM) == ["ends"]
+    assert conditions_at_ends(allen_cahn()) == ["period"]
+    assert conditions_at_ends(find("poisson-2d").build()) == []
+    assert conditions_at_ends(find("heat-disk").build()) == []
 
 
 def short_burgers() -> Problem:
