@@ -24,8 +24,9 @@ FORCING = 1e-2  # of the first step, where rows are not affine in the coefficien
 QUICK = 0.1  # what a step may leave of the residual for another by the same linear model
 CLOSE = 0.02  # to the least residual of the linear model: another step has nothing to gain
 SMALL = 1e-4  # of the residual at the origin: there a linear model that held is trusted
-NEAR = 1e-2  # of the same: a linear model made there is trusted for further steps too
-SETTLED = 0.05  # change of what a linear model promises, from one of its steps to the next
+# What a linear model promises changes from one of its steps to the next: by so much, times the part
+# of the residual where it was made, before its last promise is the least.
+DRIFT = 1e-3
 ROUND_OFF = 1e-12
 
 
@@ -130,10 +131,10 @@ class LastLayerFit:
         if math.isnan(self.first):
             self.first = before
         length, after = self._search(solution, before)
-        least, settled = solution.least, True
+        least, change = solution.least, 0.0
         if length == 1.0 and not self._linear and model.solves_again:
-            after, least, settled = self._correct(model, after)
-        self._judge(length, before, after, least, settled)
+            after, least, change = self._correct(model, after)
+        self._judge(length, before, after, least, change)
         # Exact steps far from the solution are wasted, and their coefficients large.
         self._forcing = min(self._forcing, 0.9 * (after / before) ** 2) if before else 0.0
         return FitReport(
@@ -188,7 +189,7 @@ class LastLayerFit:
         set_flat(self.parameters, start)
         return 0.0, before
 
-    def _correct(self, model: LinearModel, after: float) -> tuple[float, float, bool]:
+    def _correct(self, model: LinearModel, after: float) -> tuple[float, float, float]:
         """Goes on by the same linear model while that is quick: a small part of a step's work.
 
         Args:
@@ -196,11 +197,11 @@ class LastLayerFit:
             after: Norm of the scaled residual after that step.
 
         Returns:
-            The norm in the end, the least that the linear model promised, and whether the last of
-            its steps promised what the one before it did.
+            The norm in the end, the least that the linear model promised, and by what part that
+            changed in the last of its steps.
         """
         promised, rate = model.solution.residual, after / (model.before or math.inf)
-        round_off, settled = model.solution.least - promised, True
+        round_off, change = model.solution.least - promised, 0.0
         while rate <= QUICK and after > (1 + CLOSE) * promised:
             start, found = flattened(self.parameters), model.step_from(self.rows.values())
             set_flat(self.parameters, start + found.x)
@@ -208,14 +209,14 @@ class LastLayerFit:
             if not norm < after:
                 set_flat(self.parameters, start)
                 break
-            settled = abs(found.residual - promised) <= SETTLED * promised
+            change = abs(promised - found.residual) / (found.residual or math.inf)
             rate, after, promised = norm / after, norm, found.residual
-        return after, promised + round_off, settled
+        return after, promised + round_off, change
 
     def _judge(
-        self, length: float, before: float, after: float, least: float, settled: bool
+        self, length: float, before: float, after: float, least: float, change: float
     ) -> None:
-        trusted = after <= SMALL * self.first and (settled or before <= NEAR * self.first)
+        trusted = after <= SMALL * self.first and change * before <= DRIFT * self.first
         floor = (1 + CLOSE) * least + ROUND_OFF * self.first
         if length == 0.0:
             self.converged = after <= 1e-6 * self.first or least >= 0.9 * after

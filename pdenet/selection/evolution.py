@@ -13,15 +13,16 @@ from pdenet.selection.parts import Part
 from pdenet.solvers.features import best_of
 from pdenet.solvers.least_squares import LeastSquares
 
-# Seconds buy patches first, which most problems converge by, until there are many to a window. Of
-# fast waves, such as chaos, windows of half the length leave a small part of the residual, whatever
-# the patches.
+# Seconds buy patches first, which most problems converge by, until there are enough: then windows
+# of half the length with half as many have less error. Of fast waves, such as chaos, they leave a
+# small part of the residual, whatever the patches.
 FEWEST_WINDOWS, MOST_WINDOWS = 10, 80
 FINE, LESS = 1e-6, 0.1
-FEWEST, MOST, MANY = 12, 96, 1.8  # patches, the last to a window: more buy shorter windows
+FEWEST, ENOUGH, MOST = 12, 36, 96  # patches
 PATCH_SECONDS = 0.0105  # of one core, for a patch in one window, of each of a field's derivatives
 FIELDS_POWER = 2.5  # more fields are more rows, of more columns each
 CLOSE = 1e-2  # of the residual, in the first window with few patches
+SECONDS = 120.0  # to plan for, where there is no limit
 
 _TRIED: weakref.WeakKeyDictionary[Problem, tuple[int, str]] = weakref.WeakKeyDictionary()
 
@@ -38,7 +39,7 @@ def cut_time(
     Args:
         problem: The problem.
         parts: Part by kind, as they were asked for.
-        seconds: Training seconds, or None without a limit.
+        seconds: Training seconds; two minutes are planned for where they have no limit.
         precision: Bits of the floating point numbers.
         corrected: Whether further networks correct the first.
 
@@ -50,7 +51,7 @@ def cut_time(
     solver, each = parts["solver"], _patch_seconds(problem)
 
     def afforded(windows: int) -> int:
-        return MOST if seconds is None else min(MOST, int(seconds / (each * windows)))
+        return min(MOST, int((SECONDS if seconds is None else seconds) / (each * windows)))
 
     free = solver.given is None and solver.name == "auto" and not solver.arguments
     short = afforded(FEWEST_WINDOWS) < FEWEST
@@ -64,7 +65,7 @@ def cut_time(
     windows = tried
     while windows > FEWEST_WINDOWS and afforded(windows) < FEWEST:
         windows //= 2
-    while afforded(2 * windows) >= MANY * 2 * windows:
+    while 2 * windows <= MOST_WINDOWS and afforded(2 * windows) >= ENOUGH:
         windows *= 2
     return windows, afforded(windows), reason
 

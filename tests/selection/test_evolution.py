@@ -26,14 +26,17 @@ def front() -> Problem:
 
 def test_fronts_are_followed_by_patches(front: Problem) -> None:
     windows, patches, reason = cut_time(front, parts(), 120.0)
-    assert (windows, patches) == (20, 96)
+    assert (windows, patches) == (40, 71)
     assert "of the residual" in reason
-    # More time buys patches, less time longer windows, then none; no limit the most of both.
+    # Less time buys fewer windows, then none; no limit is as two minutes.
     assert cut_time(front, parts(), 60.0)[:2] == (20, 71)
     assert cut_time(front, parts(), 20.0)[:2] == (10, 47)
     assert cut_time(front, parts(), 5.5)[:2] == (10, 13)
     assert cut_time(front, parts(), 5.0) == (1, 1, "")
-    assert cut_time(front, parts(), None)[:2] == (40, 96)
+    assert cut_time(front, parts(), None)[:2] == (40, 71)
+    # More time buys patches, once windows are as many as ever.
+    assert cut_time(front, parts(), 300.0)[:2] == (80, 89)
+    assert cut_time(front, parts(), 3000.0)[:2] == (80, 96)
 
 
 def test_more_derivatives_and_fields_afford_fewer_patches(front: Problem) -> None:
