@@ -15,12 +15,12 @@ from pdenet.run import solve
 from pdenet.solution import fields_at
 from pdenet.solvers import Solver
 
-FIRST_SECONDS = 20.0
+FIRST_SECONDS = 10.0
 SHOWN = ("width", "depth", "patches", "points", "every")
 
 
 def automatic(case: Case | None, watch: Stopwatch, seed: int) -> None:
-    """``solve-problem NAME --max-seconds 20``, then anew with 40, 80, ... until one will do.
+    """``solve-problem NAME --max-seconds 10``, then anew with 20, 40, ... until one will do.
 
     What is tried depends on the seconds, and where time is cut there is no answer before the end.
     """

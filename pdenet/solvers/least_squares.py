@@ -83,7 +83,8 @@ class LeastSquares(Solver):
         patches: Patches along every space coordinate, each with features of its own; more where
             time allows. With windows of time they follow fronts and waves that evolve, in a
             rectangle they are narrow where most is left; rows of each touch few coefficients, so
-            that thousands of them cost little.
+            that thousands of them cost little. A sampler's boundary points lie along all patches;
+            ends of an interval in time get one patch's share of them.
         separate: Whether each field has features of its own.
         hard: Whether conditions may be imposed by the network's form; by default all are rows.
         refine: Whether to try more features, and wider ranges.
